@@ -1,0 +1,150 @@
+//! Who is there: `QUERY_LB_FOR_RS`, `QUERY_LB_FOR_MS`, `PING_MS`, `NEW_PRIM_REG`,
+//! `RS_HEARTBEAT`, `DESTROY_MS` and `MS_DOWN`; and what stands in the KV buckets.
+
+use serde::{Deserialize, Serialize};
+
+use crate::name::{Epoch, Incarnation, Position, ServerId};
+
+/// `QUERY_LB_FOR_RS`: which registration server is primary?
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueryLbForRs {}
+
+/// The answer to `QUERY_LB_FOR_RS`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrimaryRs {
+    /// None while no registration server is primary.
+    pub primary: Option<NewPrimReg>,
+}
+
+/// `NEW_PRIM_REG`: this server is the primary from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewPrimReg {
+    /// The primary.
+    pub id: ServerId,
+    /// The higher epoch is the later primary.
+    pub epoch: Epoch,
+}
+
+/// `QUERY_LB_FOR_MS`: which message servers are there?
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueryLbForMs {}
+
+/// The answer to `QUERY_LB_FOR_MS`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageServers {
+    /// The live ones, by id.
+    pub servers: Vec<MessageServer>,
+    /// Those that were destroyed, by id: they must not come back.
+    pub destroyed: Vec<ServerId>,
+}
+
+/// A live message server, as the load balancers see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageServer {
+    /// Its latest `PING_MS`.
+    pub ping: PingMs,
+    /// How many accounts it is home of.
+    pub accounts: u64,
+    /// Milliseconds since its latest `PING_MS`.
+    pub silent_millis: u64,
+}
+
+/// `PING_MS`: a message server announces itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PingMs {
+    /// Its identity.
+    pub id: ServerId,
+    /// Where it runs, for people.
+    pub host: String,
+    /// Requests that it is working on.
+    pub load: u32,
+    /// What it is able to do.
+    pub state: MsState,
+    /// It has committed the log up to here.
+    pub applied: Position,
+    /// This life of its process.
+    pub incarnation: Incarnation,
+}
+
+/// What a message server is able to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MsState {
+    /// It has never been at the tail of the log since it started.
+    Joining,
+    /// It is at the tail of the log, and home of accounts.
+    Serving,
+    /// It was at the tail, and is not now.
+    Behind,
+    /// It finishes what it has, and takes nothing new.
+    Draining,
+}
+
+/// `MS_DOWN`: a message server counts as down from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MsDown {
+    /// Which.
+    pub id: ServerId,
+    /// Why.
+    pub reason: DownReason,
+    /// The life of it that is down; none means every one.
+    pub incarnation: Option<Incarnation>,
+}
+
+/// Why a message server counts as down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DownReason {
+    /// It did not account for an entry within β.
+    Timeout,
+    /// An operator destroyed it.
+    Destroyed,
+}
+
+/// `DESTROY_MS`: take a message server out of the system for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DestroyMs {
+    /// Which.
+    pub id: ServerId,
+}
+
+/// `RS_HEARTBEAT`: a backup asks the primary whether it is alive (§4.3.3), and
+/// says where it stands: the primary waits for its live backups.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RsHeartbeat {
+    /// The backup.
+    pub id: ServerId,
+    /// Where it runs, for people.
+    pub host: String,
+    /// It has committed the accounts log up to here.
+    pub applied: Position,
+    /// This life of its process.
+    pub incarnation: Incarnation,
+}
+
+/// The answer to `RS_HEARTBEAT`: still alive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StillAlive {
+    /// The primary's epoch.
+    pub epoch: Epoch,
+    /// It has committed the accounts log up to here.
+    pub applied: Position,
+}
+
+/// A value in the bucket of affinity; the key is the account's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Affinity {
+    /// The fence: rises with every change of home.
+    pub epoch: Epoch,
+    /// The account's home.
+    pub server: ServerId,
+}
+
+/// The value of the primary's lease in the bucket of registration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrimaryLease {
+    /// The holder's epoch.
+    pub epoch: Epoch,
+    /// The holder.
+    pub server: ServerId,
+}

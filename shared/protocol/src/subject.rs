@@ -1,0 +1,321 @@
+//! Every NATS subject and queue group, built and parsed here and nowhere else.
+//!
+//! `nats/SUBJECTS.md` documents them; a test holds the two equal. Identifiers
+//! come last but for requests to one server, whose id stands before the verb.
+
+use crate::name::{AccountName, Incarnation, ServerId};
+use crate::opcode::Opcode;
+
+/// `QUERY_LB_FOR_RS`.
+pub const LB_QUERY_RS: &str = "yoshi.v1.lb.query-rs";
+/// `QUERY_LB_FOR_MS`.
+pub const LB_QUERY_MS: &str = "yoshi.v1.lb.query-ms";
+/// `DESTROY_MS`.
+pub const LB_DESTROY_MS: &str = "yoshi.v1.lb.destroy-ms";
+/// `PING_MS`.
+pub const MS_PING: &str = "yoshi.v1.ms.ping";
+/// `MS_DOWN`.
+pub const MS_DOWN: &str = "yoshi.v1.ms.down";
+/// `NEW_PRIM_REG`.
+pub const RS_NEW_PRIMARY: &str = "yoshi.v1.rs.new-primary";
+/// `ACCOUNT_CHANGED`.
+pub const RS_CHANGED: &str = "yoshi.v1.rs.changed";
+/// Every request of every client; the load balancers share it as a queue group.
+pub const CLIENT_ALL: &str = "yoshi.v1.client.*.*";
+
+/// The queue group in which the load balancers share requests.
+pub const LB_QUEUE_GROUP: &str = "load-balancer";
+
+/// The stream that captures `TASK_TO_MS`.
+pub const TASKS_STREAM: &str = "YOSHI_TASKS";
+/// The stream that captures `ACCOUNT_TO_RS`.
+pub const ACCOUNTS_STREAM: &str = "YOSHI_ACCOUNTS";
+/// The KV bucket of affinity: account → [`crate::message::roster::Affinity`].
+pub const AFFINITY_BUCKET: &str = "yoshi-affinity";
+/// The KV bucket with the primary registration server's lease.
+pub const REGISTRATION_BUCKET: &str = "yoshi-registration";
+/// The key of that lease: a [`crate::message::roster::PrimaryLease`].
+pub const PRIMARY_KEY: &str = "primary";
+/// The KV bucket of destroyed message servers: id → empty value.
+pub const DESTROYED_BUCKET: &str = "yoshi-destroyed";
+
+/// The kinds of server that keep a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Message servers.
+    Ms,
+    /// Registration servers.
+    Rs,
+}
+
+impl Role {
+    /// The role's token in subjects.
+    #[must_use]
+    pub const fn token(self) -> &'static str {
+        match self {
+            Self::Ms => "ms",
+            Self::Rs => "rs",
+        }
+    }
+}
+
+/// `TASK_TO_MS` or `ACCOUNT_TO_RS`: where a server publishes its blocks.
+#[must_use]
+pub fn block(role: Role, root: ServerId) -> String {
+    match role {
+        Role::Ms => format!("yoshi.v1.ms.task.{root}"),
+        Role::Rs => format!("yoshi.v1.rs.account.{root}"),
+    }
+}
+
+/// Where the *accounted for* replies to the blocks of one life of a server go.
+#[must_use]
+pub fn accounted(role: Role, root: ServerId, incarnation: Incarnation) -> String {
+    format!("yoshi.v1.{}.{root}.accounted.{incarnation}", role.token())
+}
+
+/// `POLL_MS` or `POLL_RS`: a server's copy of the log.
+#[must_use]
+pub fn poll_log(role: Role, server: ServerId) -> String {
+    format!("yoshi.v1.{}.{server}.poll", role.token())
+}
+
+/// What a client asks, and of whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ClientVerb {
+    /// `CLIENT_POLL_MS`.
+    Poll,
+    /// `TASK_FROM_CLIENT`.
+    Task,
+    /// `NEW_ACCT`.
+    NewAccount,
+    /// `LOG_IN`.
+    LogIn,
+    /// `LOG_OUT`.
+    LogOut,
+    /// `CHANGE_PASSWORD`.
+    ChangePassword,
+}
+
+impl ClientVerb {
+    /// Every verb.
+    pub const ALL: [Self; 6] = [
+        Self::Poll,
+        Self::Task,
+        Self::NewAccount,
+        Self::LogIn,
+        Self::LogOut,
+        Self::ChangePassword,
+    ];
+
+    /// The verb's token in subjects.
+    #[must_use]
+    pub const fn token(self) -> &'static str {
+        match self {
+            Self::Poll => "poll",
+            Self::Task => "task",
+            Self::NewAccount => "new-account",
+            Self::LogIn => "log-in",
+            Self::LogOut => "log-out",
+            Self::ChangePassword => "change-password",
+        }
+    }
+
+    /// The kind of server that answers it.
+    #[must_use]
+    pub const fn role(self) -> Role {
+        match self {
+            Self::Poll | Self::Task => Role::Ms,
+            Self::NewAccount | Self::LogIn | Self::LogOut | Self::ChangePassword => Role::Rs,
+        }
+    }
+
+    fn from_token(token: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|verb| verb.token() == token)
+    }
+}
+
+/// A client's request, before the load balancer forwards it.
+#[must_use]
+pub fn client(account: &AccountName, verb: ClientVerb) -> String {
+    format!("yoshi.v1.client.{account}.{}", verb.token())
+}
+
+/// The account and verb of a client's request. The account is checked to be a
+/// name, so that it can be put into another subject.
+#[must_use]
+pub fn parse_client(subject: &str) -> Option<(AccountName, ClientVerb)> {
+    let (account, verb) = subject.strip_prefix("yoshi.v1.client.")?.split_once('.')?;
+    Some((
+        AccountName::new(account).ok()?,
+        ClientVerb::from_token(verb)?,
+    ))
+}
+
+/// A client's request on its way to the account's home.
+#[must_use]
+pub fn ms_client(server: ServerId, verb: ClientVerb, account: &AccountName) -> String {
+    format!("yoshi.v1.ms.{server}.client-{}.{account}", verb.token())
+}
+
+/// Every client's request of one verb to one message server.
+#[must_use]
+pub fn ms_client_all(server: ServerId, verb: ClientVerb) -> String {
+    format!("yoshi.v1.ms.{server}.client-{}.*", verb.token())
+}
+
+/// The account of a request that was forwarded to a message server.
+#[must_use]
+pub fn parse_ms_client(subject: &str) -> Option<AccountName> {
+    let mut tokens = subject.strip_prefix("yoshi.v1.ms.")?.split('.');
+    let (_server, verb, account) = (tokens.next()?, tokens.next()?, tokens.next()?);
+    let known = verb
+        .strip_prefix("client-")
+        .and_then(ClientVerb::from_token)
+        .is_some();
+    if !known || tokens.next().is_some() {
+        return None;
+    }
+    AccountName::new(account).ok()
+}
+
+/// What one registration server is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RsVerb {
+    /// `AUTH_CLIENT`.
+    Auth,
+    /// `RS_HEARTBEAT`.
+    Heartbeat,
+    /// `LOOKUP_ACCOUNTS`.
+    LookupAccounts,
+    /// `LIST_ACCOUNTS`.
+    ListAccounts,
+    /// `SET_ACCOUNT`.
+    SetAccount,
+    /// A client's verb, forwarded by a load balancer.
+    Client(ClientVerb),
+}
+
+impl RsVerb {
+    /// The verb's token in subjects.
+    #[must_use]
+    pub const fn token(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::Heartbeat => "heartbeat",
+            Self::LookupAccounts => "lookup-accounts",
+            Self::ListAccounts => "list-accounts",
+            Self::SetAccount => "set-account",
+            Self::Client(verb) => verb.token(),
+        }
+    }
+}
+
+/// A request to one registration server.
+#[must_use]
+pub fn rs(server: ServerId, verb: RsVerb) -> String {
+    format!("yoshi.v1.rs.{server}.{}", verb.token())
+}
+
+/// How `nats/SUBJECTS.md` writes the subject of an opcode.
+#[must_use]
+pub const fn pattern(opcode: Opcode) -> &'static str {
+    match opcode {
+        Opcode::QueryLbForRs => LB_QUERY_RS,
+        Opcode::QueryLbForMs => LB_QUERY_MS,
+        Opcode::PingMs => MS_PING,
+        Opcode::TaskToMs => "yoshi.v1.ms.task.<id>",
+        Opcode::PollMs => "yoshi.v1.ms.<id>.poll",
+        Opcode::ClientPollMs => "yoshi.v1.client.<account>.poll",
+        Opcode::TaskFromClient => "yoshi.v1.client.<account>.task",
+        Opcode::AuthClient => "yoshi.v1.rs.<id>.auth",
+        Opcode::NewPrimReg => RS_NEW_PRIMARY,
+        Opcode::NewAcct => "yoshi.v1.client.<account>.new-account",
+        Opcode::RsHeartbeat => "yoshi.v1.rs.<id>.heartbeat",
+        Opcode::AccountToRs => "yoshi.v1.rs.account.<id>",
+        Opcode::PollRs => "yoshi.v1.rs.<id>.poll",
+        Opcode::LogIn => "yoshi.v1.client.<account>.log-in",
+        Opcode::LogOut => "yoshi.v1.client.<account>.log-out",
+        Opcode::ChangePassword => "yoshi.v1.client.<account>.change-password",
+        Opcode::LookupAccounts => "yoshi.v1.rs.<id>.lookup-accounts",
+        Opcode::ListAccounts => "yoshi.v1.rs.<id>.list-accounts",
+        Opcode::SetAccount => "yoshi.v1.rs.<id>.set-account",
+        Opcode::AccountChanged => RS_CHANGED,
+        Opcode::DestroyMs => LB_DESTROY_MS,
+        Opcode::MsDown => MS_DOWN,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ana() -> AccountName {
+        AccountName::new("ana").unwrap()
+    }
+
+    #[test]
+    fn what_is_built_parses_back() {
+        let server = ServerId::random();
+        for verb in ClientVerb::ALL {
+            assert_eq!(parse_client(&client(&ana(), verb)), Some((ana(), verb)));
+            assert_eq!(
+                parse_ms_client(&ms_client(server, verb, &ana())),
+                Some(ana())
+            );
+        }
+    }
+
+    #[test]
+    fn other_subjects_do_not_parse() {
+        for subject in [
+            "",
+            "yoshi.v1.client.ana",
+            "yoshi.v1.client.ana.fly",
+            "yoshi.v1.client.Ana.poll",
+            "yoshi.v1.client.*.poll",
+            "yoshi.v1.client.ana.poll.more",
+            "yoshi.v2.client.ana.poll",
+        ] {
+            assert_eq!(parse_client(subject), None, "{subject}");
+        }
+        for subject in [
+            "yoshi.v1.ms.x.client-poll",
+            "yoshi.v1.ms.x.poll.ana",
+            "yoshi.v1.ms.x.client-poll.a.b",
+        ] {
+            assert_eq!(parse_ms_client(subject), None, "{subject}");
+        }
+    }
+
+    #[test]
+    fn patterns_agree_with_the_builders() {
+        let id = ServerId::random();
+        let built = [
+            (Opcode::TaskToMs, block(Role::Ms, id)),
+            (Opcode::AccountToRs, block(Role::Rs, id)),
+            (Opcode::PollMs, poll_log(Role::Ms, id)),
+            (Opcode::PollRs, poll_log(Role::Rs, id)),
+            (Opcode::ClientPollMs, client(&ana(), ClientVerb::Poll)),
+            (Opcode::TaskFromClient, client(&ana(), ClientVerb::Task)),
+            (Opcode::NewAcct, client(&ana(), ClientVerb::NewAccount)),
+            (Opcode::LogIn, client(&ana(), ClientVerb::LogIn)),
+            (Opcode::LogOut, client(&ana(), ClientVerb::LogOut)),
+            (
+                Opcode::ChangePassword,
+                client(&ana(), ClientVerb::ChangePassword),
+            ),
+            (Opcode::AuthClient, rs(id, RsVerb::Auth)),
+            (Opcode::RsHeartbeat, rs(id, RsVerb::Heartbeat)),
+            (Opcode::LookupAccounts, rs(id, RsVerb::LookupAccounts)),
+            (Opcode::ListAccounts, rs(id, RsVerb::ListAccounts)),
+            (Opcode::SetAccount, rs(id, RsVerb::SetAccount)),
+        ];
+        for (opcode, subject) in built {
+            let filled = pattern(opcode)
+                .replace("<id>", &id.to_string())
+                .replace("<account>", "ana");
+            assert_eq!(subject, filled, "{opcode}");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! A `JetStream` log applied in order, exactly once, to Postgres.
+//!
+//! A [`Replica`] reads one stream from its own position on, applies it through
+//! a [`StateMachine`], stores the new position in the same transaction, and
+//! only then tells the roots of the blocks that it has *accounted for* them.
+//! Through [`Handle::submit`] it is a root itself: it groups entries into
+//! blocks, one in flight, and reports an entry once every live peer has
+//! accounted for it. It knows neither tasks nor accounts.
+
+pub mod machine;
+
+pub use machine::{Decision, Entry, Param, Query, StateMachine, Write};
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use yoshi_protocol::subject::Role;
+use yoshi_protocol::{AccountName, Incarnation, Position, ServerId};
+
+/// Another server that follows the same log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    /// Its identity.
+    pub id: ServerId,
+    /// This life of its process.
+    pub incarnation: Incarnation,
+    /// How far it said it had applied the log.
+    pub applied: Position,
+    /// Whether success waits for it: it is live, and at the tail or nearly there.
+    pub counts: bool,
+}
+
+/// What a replica needs to know about itself.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Which log it follows.
+    pub role: Role,
+    /// The stream that captures it.
+    pub stream: String,
+    /// This server.
+    pub id: ServerId,
+    /// This life of its process.
+    pub incarnation: Incarnation,
+    /// β: how long a peer may take to account for an entry before it counts as down (§5.2).
+    pub beta: Duration,
+}
+
+/// Where a replica stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// It catches up with the log.
+    CatchingUp,
+    /// It has applied everything that was in the log a moment ago.
+    AtTail,
+    /// The log cannot be reached, or has no leader.
+    OutOfReach,
+    /// The stream is another one than the database was filled from, or ends
+    /// before its position: it must not be consumed. The text says what to do.
+    Lost(String),
+}
+
+/// An entry that every live peer has accounted for.
+#[derive(Debug, Clone)]
+pub struct Accounted<O> {
+    /// What the state machine decided.
+    pub outcome: O,
+    /// Where the entry stands.
+    pub position: Position,
+    /// Who has committed it, this server included, by id.
+    pub accounted_for: Vec<ServerId>,
+}
+
+/// Why an entry was not submitted, or its outcome is not known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SubmitError {
+    /// The queue is full. Nothing was submitted.
+    #[error("too many entries are waiting already")]
+    Busy,
+    /// The replica is shutting down. The entry may have gone into the log, or not.
+    #[error("the server is shutting down")]
+    Stopped,
+}
