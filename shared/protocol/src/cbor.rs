@@ -38,7 +38,10 @@ impl Bound {
         items: limit::BLOCK_ITEMS_MAX,
     };
     /// Of one entry of a log.
-    pub const ENTRY: Self = Self { bytes: limit::ENTRY_BYTES_MAX, items: limit::ENTRY_ITEMS_MAX };
+    pub const ENTRY: Self = Self {
+        bytes: limit::ENTRY_BYTES_MAX,
+        items: limit::ENTRY_ITEMS_MAX,
+    };
     /// Of one task.
     pub const TASK: Self = Self {
         bytes: limit::TASK_BYTES_MAX,

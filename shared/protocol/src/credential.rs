@@ -21,7 +21,7 @@ pub struct Token(SecretSlice<u8>);
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Credential {
-    /// A token from `LOG_IN`.
+    /// A token from LOG_IN.
     Token(Token),
     /// The account's password.
     Password(Password),

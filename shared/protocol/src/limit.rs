@@ -63,7 +63,7 @@ pub const POSITIONS_PER_BLOCK: u64 = 1_024;
 pub const POLL_TASKS_MAX: u32 = 500;
 /// Bytes of tasks in one answer to a poll; leaves room for the envelope.
 pub const POLL_TASKS_BYTES_MAX: usize = 700 * 1024;
-/// Names in one `LOOKUP_ACCOUNTS`; one page of `LIST_ACCOUNTS`.
+/// Names in one LOOKUP_ACCOUNTS; one page of LIST_ACCOUNTS.
 pub const ACCOUNTS_PAGE_MAX: usize = 1_000;
 
 /// Nesting of arrays and maps in any message.

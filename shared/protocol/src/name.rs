@@ -122,7 +122,7 @@ uuid_newtype! {
 }
 
 uuid_newtype! {
-    /// A task's id, made by the client (UUID version 7). It is the idempotency key of
+    /// A task's id, made by the client (UUIDv7). It is the idempotency key of
     /// the send: the same id again gives the first receipt.
     TaskId
 }

@@ -86,7 +86,7 @@ impl Opcode {
         self as u8
     }
 
-    /// Its name as the paper writes them, for example `QUERY_LB_FOR_RS`.
+    /// Its name as the paper writes them, for example QUERY_LB_FOR_RS.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -6,19 +6,19 @@
 use crate::name::{AccountName, Incarnation, ServerId};
 use crate::opcode::Opcode;
 
-/// `QUERY_LB_FOR_RS`.
+/// QUERY_LB_FOR_RS.
 pub const LB_QUERY_RS: &str = "yoshi.v1.lb.query-rs";
-/// `QUERY_LB_FOR_MS`.
+/// QUERY_LB_FOR_MS.
 pub const LB_QUERY_MS: &str = "yoshi.v1.lb.query-ms";
-/// `DESTROY_MS`.
+/// DESTROY_MS.
 pub const LB_DESTROY_MS: &str = "yoshi.v1.lb.destroy-ms";
-/// `PING_MS`.
+/// PING_MS.
 pub const MS_PING: &str = "yoshi.v1.ms.ping";
-/// `MS_DOWN`.
+/// MS_DOWN.
 pub const MS_DOWN: &str = "yoshi.v1.ms.down";
-/// `NEW_PRIM_REG`.
+/// NEW_PRIM_REG.
 pub const RS_NEW_PRIMARY: &str = "yoshi.v1.rs.new-primary";
-/// `ACCOUNT_CHANGED`.
+/// ACCOUNT_CHANGED.
 pub const RS_CHANGED: &str = "yoshi.v1.rs.changed";
 /// Every request of every client; the load balancers share it as a queue group.
 pub const CLIENT_ALL: &str = "yoshi.v1.client.*.*";
@@ -26,9 +26,9 @@ pub const CLIENT_ALL: &str = "yoshi.v1.client.*.*";
 /// The queue group in which the load balancers share requests.
 pub const LB_QUEUE_GROUP: &str = "load-balancer";
 
-/// The stream that captures `TASK_TO_MS`.
+/// The stream that captures TASK_TO_MS.
 pub const TASKS_STREAM: &str = "YOSHI_TASKS";
-/// The stream that captures `ACCOUNT_TO_RS`.
+/// The stream that captures ACCOUNT_TO_RS.
 pub const ACCOUNTS_STREAM: &str = "YOSHI_ACCOUNTS";
 /// The KV bucket of affinity: account → [`crate::message::roster::Affinity`].
 pub const AFFINITY_BUCKET: &str = "yoshi-affinity";
@@ -59,7 +59,7 @@ impl Role {
     }
 }
 
-/// `TASK_TO_MS` or `ACCOUNT_TO_RS`: where a server publishes its blocks.
+/// TASK_TO_MS or ACCOUNT_TO_RS: where a server publishes its blocks.
 #[must_use]
 pub fn block(role: Role, root: ServerId) -> String {
     match role {
@@ -74,7 +74,7 @@ pub fn accounted(role: Role, root: ServerId, incarnation: Incarnation) -> String
     format!("yoshi.v1.{}.{root}.accounted.{incarnation}", role.token())
 }
 
-/// `POLL_MS` or `POLL_RS`: a server's copy of the log.
+/// POLL_MS or POLL_RS: a server's copy of the log.
 #[must_use]
 pub fn poll_log(role: Role, server: ServerId) -> String {
     format!("yoshi.v1.{}.{server}.poll", role.token())
@@ -83,17 +83,17 @@ pub fn poll_log(role: Role, server: ServerId) -> String {
 /// What a client asks, and of whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ClientVerb {
-    /// `CLIENT_POLL_MS`.
+    /// CLIENT_POLL_MS.
     Poll,
-    /// `TASK_FROM_CLIENT`.
+    /// TASK_FROM_CLIENT.
     Task,
-    /// `NEW_ACCT`.
+    /// NEW_ACCT.
     NewAccount,
-    /// `LOG_IN`.
+    /// LOG_IN.
     LogIn,
-    /// `LOG_OUT`.
+    /// LOG_OUT.
     LogOut,
-    /// `CHANGE_PASSWORD`.
+    /// CHANGE_PASSWORD.
     ChangePassword,
 }
 
@@ -152,6 +152,21 @@ pub fn parse_client(subject: &str) -> Option<(AccountName, ClientVerb)> {
     ))
 }
 
+/// The reply subject with which a load balancer forwards a client's request.
+///
+/// A request that crosses the accounts arrives with the reply subject
+/// `_R_.<a>.<b>`. nats-server delivers an answer to it, but refuses every
+/// publish that carries it as its own reply subject (*Publish Violation - Reply*).
+/// `nats/accounts.conf` maps the subject built here back to it, so that the
+/// server which gets the request answers the client directly. None if the
+/// reply subject is not one of a client.
+#[must_use]
+pub fn forwarded_reply(reply: &str) -> Option<String> {
+    let (first, second) = reply.strip_prefix("_R_.")?.split_once('.')?;
+    let token = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric());
+    (token(first) && token(second)).then(|| format!("yoshi.v1.reply.{first}.{second}"))
+}
+
 /// A client's request on its way to the account's home.
 #[must_use]
 pub fn ms_client(server: ServerId, verb: ClientVerb, account: &AccountName) -> String {
@@ -182,15 +197,15 @@ pub fn parse_ms_client(subject: &str) -> Option<AccountName> {
 /// What one registration server is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RsVerb {
-    /// `AUTH_CLIENT`.
+    /// AUTH_CLIENT.
     Auth,
-    /// `RS_HEARTBEAT`.
+    /// RS_HEARTBEAT.
     Heartbeat,
-    /// `LOOKUP_ACCOUNTS`.
+    /// LOOKUP_ACCOUNTS.
     LookupAccounts,
-    /// `LIST_ACCOUNTS`.
+    /// LIST_ACCOUNTS.
     ListAccounts,
-    /// `SET_ACCOUNT`.
+    /// SET_ACCOUNT.
     SetAccount,
     /// A client's verb, forwarded by a load balancer.
     Client(ClientVerb),
@@ -286,6 +301,26 @@ mod tests {
         ] {
             assert_eq!(parse_ms_client(subject), None, "{subject}");
         }
+    }
+
+    #[test]
+    fn only_replies_of_clients_are_forwarded() {
+        assert_eq!(
+            forwarded_reply("_R_.jshZqG.xjJReU").as_deref(),
+            Some("yoshi.v1.reply.jshZqG.xjJReU")
+        );
+        for reply in [
+            "",
+            "_R_.",
+            "_R_.a",
+            "_R_..b",
+            "_R_.a.",
+            "_R_.a.b.c",
+            "_R_.*.>",
+        ] {
+            assert_eq!(forwarded_reply(reply), None, "{reply}");
+        }
+        assert_eq!(forwarded_reply("_INBOX_operator.a.b"), None);
     }
 
     #[test]

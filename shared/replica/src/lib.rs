@@ -1,21 +1,33 @@
-//! A `JetStream` log applied in order, exactly once, to Postgres.
+//! A JetStream log applied in order, exactly once, to Postgres.
 //!
-//! A [`Replica`] reads one stream from its own position on, applies it through
+//! [`start`] reads one stream from its own position on, applies it through
 //! a [`StateMachine`], stores the new position in the same transaction, and
 //! only then tells the roots of the blocks that it has *accounted for* them.
 //! Through [`Handle::submit`] it is a root itself: it groups entries into
 //! blocks, one in flight, and reports an entry once every live peer has
 //! accounted for it. It knows neither tasks nor accounts.
 
+mod applier;
+mod cursor;
 pub mod machine;
+mod neighbour;
+mod publish;
+pub mod root;
+mod standing;
+mod start;
+mod stream;
+mod submit;
+mod transact;
 
+pub use cursor::{DatabaseError, identity, migrations};
 pub use machine::{Decision, Entry, Param, Query, StateMachine, Write};
+pub use start::{Handle, Running, StartError, start};
+pub use stream::{INCARNATION_KEY, StreamError};
 
 use std::time::Duration;
 
-use tokio::sync::watch;
 use yoshi_protocol::subject::Role;
-use yoshi_protocol::{AccountName, Incarnation, Position, ServerId};
+use yoshi_protocol::{Incarnation, Position, ServerId};
 
 /// Another server that follows the same log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,4 +91,21 @@ pub enum SubmitError {
     /// The replica is shutting down. The entry may have gone into the log, or not.
     #[error("the server is shutting down")]
     Stopped,
+}
+
+/// Why a replica ended by itself. The process must not go on.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ReplicaError {
+    /// Another process uses this server's identity.
+    #[error("{0}")]
+    Fenced(String),
+    /// The database is not what this process left behind.
+    #[error("{0}")]
+    Forked(String),
+}
+
+impl From<publish::Fenced> for ReplicaError {
+    fn from(fenced: publish::Fenced) -> Self {
+        Self::Fenced(fenced.to_string())
+    }
 }

@@ -1,6 +1,6 @@
-//! What registration servers are asked: `AUTH_CLIENT` and `LOOKUP_ACCOUNTS` by
-//! message servers, `NEW_ACCT`, `LOG_IN`, `LOG_OUT` and `CHANGE_PASSWORD` by clients,
-//! `LIST_ACCOUNTS` and `SET_ACCOUNT` by operators. Plus `ACCOUNT_CHANGED`.
+//! What registration servers are asked: AUTH_CLIENT and LOOKUP_ACCOUNTS by
+//! message servers, NEW_ACCT, LOG_IN, LOG_OUT and CHANGE_PASSWORD by clients,
+//! LIST_ACCOUNTS and SET_ACCOUNT by operators. Plus ACCOUNT_CHANGED.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::credential::{Credential, Password, Token};
 use crate::name::{AccountName, Millis, Position, ServerId};
 
-/// `AUTH_CLIENT`: is this credential this account's? (§4.3.1)
+/// AUTH_CLIENT: is this credential this account's? (§4.3.1)
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AuthClient {
     /// Whose it should be.
@@ -17,7 +17,7 @@ pub struct AuthClient {
     pub credential: Credential,
 }
 
-/// The answer to `AUTH_CLIENT`. The same for an unknown, a disabled and a
+/// The answer to AUTH_CLIENT. The same for an unknown, a disabled and a
 /// mistyped account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Authenticated {
@@ -25,7 +25,7 @@ pub struct Authenticated {
     pub valid: bool,
 }
 
-/// `NEW_ACCT`: create an account.
+/// NEW_ACCT: create an account.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct NewAcct {
     /// The idempotency key.
@@ -36,7 +36,7 @@ pub struct NewAcct {
     pub password: Password,
 }
 
-/// The answer to `NEW_ACCT`, `CHANGE_PASSWORD` and `SET_ACCOUNT`.
+/// The answer to NEW_ACCT, CHANGE_PASSWORD and SET_ACCOUNT.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountReceipt {
     /// The place of the change in the accounts log.
@@ -45,7 +45,7 @@ pub struct AccountReceipt {
     pub accounted_for: Vec<ServerId>,
 }
 
-/// `LOG_IN`: a token for a password.
+/// LOG_IN: a token for a password.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LogIn {
     /// The idempotency key.
@@ -56,7 +56,7 @@ pub struct LogIn {
     pub password: Password,
 }
 
-/// The answer to `LOG_IN`.
+/// The answer to LOG_IN.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LoggedIn {
     /// To be used instead of the password from now on.
@@ -65,7 +65,7 @@ pub struct LoggedIn {
     pub expires_at: Millis,
 }
 
-/// `LOG_OUT`: forget a token. Answered by [`super::Done`], also if it had ended already.
+/// LOG_OUT: forget a token. Answered by [`super::Done`], also if it had ended already.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LogOut {
     /// Which.
@@ -74,7 +74,7 @@ pub struct LogOut {
     pub account: AccountName,
 }
 
-/// `CHANGE_PASSWORD`: a new password; every token of the account ends.
+/// CHANGE_PASSWORD: a new password; every token of the account ends.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ChangePassword {
     /// The idempotency key.
@@ -87,21 +87,21 @@ pub struct ChangePassword {
     pub new_password: Password,
 }
 
-/// `LOOKUP_ACCOUNTS`: which of these accounts cannot be sent to?
+/// LOOKUP_ACCOUNTS: which of these accounts cannot be sent to?
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LookupAccounts {
     /// At most [`crate::limit::ACCOUNTS_PAGE_MAX`].
     pub accounts: Vec<AccountName>,
 }
 
-/// The answer to `LOOKUP_ACCOUNTS`.
+/// The answer to LOOKUP_ACCOUNTS.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountsLookedUp {
     /// Those that do not exist, or are disabled.
     pub unknown: Vec<AccountName>,
 }
 
-/// `LIST_ACCOUNTS`: a page of the accounts, by name.
+/// LIST_ACCOUNTS: a page of the accounts, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListAccounts {
     /// Names after this one.
@@ -110,7 +110,7 @@ pub struct ListAccounts {
     pub limit: u32,
 }
 
-/// The answer to `LIST_ACCOUNTS`.
+/// The answer to LIST_ACCOUNTS.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountsPage {
     /// Whether names follow the last one.
@@ -130,7 +130,7 @@ pub struct AccountSummary {
     pub created_at: Millis,
 }
 
-/// `SET_ACCOUNT`: disable an account, which ends its tokens, or enable it again.
+/// SET_ACCOUNT: disable an account, which ends its tokens, or enable it again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetAccount {
     /// The idempotency key.
@@ -141,7 +141,7 @@ pub struct SetAccount {
     pub disabled: bool,
 }
 
-/// `ACCOUNT_CHANGED`: forget what you remember of these accounts. Sent once the
+/// ACCOUNT_CHANGED: forget what you remember of these accounts. Sent once the
 /// change is committed everywhere and before it is reported.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountChanged {

@@ -1,5 +1,5 @@
-//! What stands in the logs: `TASK_TO_MS` and `ACCOUNT_TO_RS` blocks, their
-//! entries, the *accounted for* replies, and `POLL_MS` / `POLL_RS`, which read a
+//! What stands in the logs: TASK_TO_MS and ACCOUNT_TO_RS blocks, their
+//! entries, the *accounted for* replies, and POLL_MS / POLL_RS, which read a
 //! neighbour's copy of a log.
 
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use crate::name::{AccountName, Epoch, Incarnation, Millis, Position, ServerId};
 /// version of the one before, too.
 pub const BLOCK_VERSION: u8 = 1;
 
-/// `TASK_TO_MS` and `ACCOUNT_TO_RS`: the entries that one server adds to a log at once.
+/// TASK_TO_MS and ACCOUNT_TO_RS: the entries that one server adds to a log at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Block {
     /// The server that publishes the block: the root of its entries.
@@ -134,7 +134,7 @@ pub struct SetDisabled {
     pub disabled: bool,
 }
 
-/// `POLL_MS` and `POLL_RS`: a neighbour's copy of the log since a position.
+/// POLL_MS and POLL_RS: a neighbour's copy of the log since a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PollLog {
     /// Entries after this position are wanted.
@@ -143,7 +143,7 @@ pub struct PollLog {
     pub stream: Incarnation,
 }
 
-/// The answer to `POLL_MS` and `POLL_RS`.
+/// The answer to POLL_MS and POLL_RS.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogPage {
     /// Whether there is more after `through`.

@@ -1,22 +1,22 @@
-//! Who is there: `QUERY_LB_FOR_RS`, `QUERY_LB_FOR_MS`, `PING_MS`, `NEW_PRIM_REG`,
-//! `RS_HEARTBEAT`, `DESTROY_MS` and `MS_DOWN`; and what stands in the KV buckets.
+//! Who is there: QUERY_LB_FOR_RS, QUERY_LB_FOR_MS, PING_MS, NEW_PRIM_REG,
+//! RS_HEARTBEAT, DESTROY_MS and MS_DOWN; and what stands in the KV buckets.
 
 use serde::{Deserialize, Serialize};
 
 use crate::name::{Epoch, Incarnation, Position, ServerId};
 
-/// `QUERY_LB_FOR_RS`: which registration server is primary?
+/// QUERY_LB_FOR_RS: which registration server is primary?
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueryLbForRs {}
 
-/// The answer to `QUERY_LB_FOR_RS`.
+/// The answer to QUERY_LB_FOR_RS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrimaryRs {
     /// None while no registration server is primary.
     pub primary: Option<NewPrimReg>,
 }
 
-/// `NEW_PRIM_REG`: this server is the primary from now on.
+/// NEW_PRIM_REG: this server is the primary from now on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewPrimReg {
     /// The primary.
@@ -25,11 +25,11 @@ pub struct NewPrimReg {
     pub epoch: Epoch,
 }
 
-/// `QUERY_LB_FOR_MS`: which message servers are there?
+/// QUERY_LB_FOR_MS: which message servers are there?
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueryLbForMs {}
 
-/// The answer to `QUERY_LB_FOR_MS`.
+/// The answer to QUERY_LB_FOR_MS.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageServers {
     /// The live ones, by id.
@@ -41,15 +41,15 @@ pub struct MessageServers {
 /// A live message server, as the load balancers see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageServer {
-    /// Its latest `PING_MS`.
+    /// Its latest PING_MS.
     pub ping: PingMs,
     /// How many accounts it is home of.
     pub accounts: u64,
-    /// Milliseconds since its latest `PING_MS`.
+    /// Milliseconds since its latest PING_MS.
     pub silent_millis: u64,
 }
 
-/// `PING_MS`: a message server announces itself.
+/// PING_MS: a message server announces itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PingMs {
     /// Its identity.
@@ -80,7 +80,7 @@ pub enum MsState {
     Draining,
 }
 
-/// `MS_DOWN`: a message server counts as down from now on.
+/// MS_DOWN: a message server counts as down from now on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MsDown {
     /// Which.
@@ -101,14 +101,14 @@ pub enum DownReason {
     Destroyed,
 }
 
-/// `DESTROY_MS`: take a message server out of the system for good.
+/// DESTROY_MS: take a message server out of the system for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DestroyMs {
     /// Which.
     pub id: ServerId,
 }
 
-/// `RS_HEARTBEAT`: a backup asks the primary whether it is alive (§4.3.3), and
+/// RS_HEARTBEAT: a backup asks the primary whether it is alive (§4.3.3), and
 /// says where it stands: the primary waits for its live backups.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RsHeartbeat {
@@ -122,7 +122,7 @@ pub struct RsHeartbeat {
     pub incarnation: Incarnation,
 }
 
-/// The answer to `RS_HEARTBEAT`: still alive.
+/// The answer to RS_HEARTBEAT: still alive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StillAlive {
     /// The primary's epoch.

@@ -1,4 +1,4 @@
-//! What clients ask of message servers: `TASK_FROM_CLIENT` and `CLIENT_POLL_MS`.
+//! What clients ask of message servers: TASK_FROM_CLIENT and CLIENT_POLL_MS.
 
 use serde::{Deserialize, Serialize};
 use serde_bytes::{ByteArray, ByteBuf};
@@ -6,7 +6,7 @@ use serde_bytes::{ByteArray, ByteBuf};
 use crate::credential::Credential;
 use crate::name::{AccountName, Millis, Position, ServerId, TaskId};
 
-/// `TASK_FROM_CLIENT`: a task for other accounts. The sender stands in the subject.
+/// TASK_FROM_CLIENT: a task for other accounts. The sender stands in the subject.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TaskFromClient {
     /// An encoded [`crate::NewTask`]: servers keep these bytes as they are.
@@ -15,7 +15,7 @@ pub struct TaskFromClient {
     pub credential: Credential,
 }
 
-/// The answer to `TASK_FROM_CLIENT`.
+/// The answer to TASK_FROM_CLIENT.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sent {
@@ -49,7 +49,7 @@ pub struct Queued {
     pub server: ServerId,
 }
 
-/// `CLIENT_POLL_MS`: the account's tasks that changed since a position. The
+/// CLIENT_POLL_MS: the account's tasks that changed since a position. The
 /// account stands in the subject.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ClientPoll {
@@ -75,7 +75,7 @@ pub enum View {
     Task(TaskId),
 }
 
-/// The answer to `CLIENT_POLL_MS`.
+/// The answer to CLIENT_POLL_MS.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientPolled {
     /// Whether the next poll, from `cursor`, has more to give at once.

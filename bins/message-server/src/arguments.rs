@@ -1,0 +1,57 @@
+//! What a message server can be told at its start.
+
+use std::time::Duration;
+
+use clap::Parser;
+use yoshi_service::database::DatabaseArgs;
+use yoshi_service::{HasServerArgs, ServerArgs};
+
+/// A message server: holds all tasks of all accounts, is home of some of
+/// them, and replicates every new task through the log.
+#[derive(Debug, Parser)]
+#[command(name = "message-server", version)]
+pub struct Arguments {
+    #[command(flatten)]
+    server: ServerArgs,
+
+    /// Its database.
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+
+    /// Seconds after which a server that has not accounted for a task counts
+    /// as down (the paper's beta).
+    #[arg(long, env = "YOSHI_BETA_SECONDS", default_value_t = 30,
+          value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub beta_seconds: u64,
+
+    /// Seconds for which a verified credential is remembered; 0 asks the
+    /// registration server every time.
+    #[arg(long, env = "YOSHI_REMEMBER_SECONDS", default_value_t = 60,
+          value_parser = clap::value_parser!(u64).range(0..=60))]
+    pub remember_seconds: u64,
+
+    /// Requests that may be worked on at once; more are answered "busy".
+    #[arg(long, env = "YOSHI_REQUESTS_MAX", default_value_t = 10_000,
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub requests_max: u32,
+}
+
+impl Arguments {
+    /// β.
+    #[must_use]
+    pub fn beta(&self) -> Duration {
+        Duration::from_secs(self.beta_seconds)
+    }
+
+    /// How long a verified credential is remembered.
+    #[must_use]
+    pub fn remember(&self) -> Duration {
+        Duration::from_secs(self.remember_seconds)
+    }
+}
+
+impl HasServerArgs for Arguments {
+    fn server(&self) -> &ServerArgs {
+        &self.server
+    }
+}

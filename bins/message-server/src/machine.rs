@@ -1,0 +1,108 @@
+//! The message server as a state machine over the tasks log: decodes entries,
+//! has the store read what they touch, lets the rules decide, and has the
+//! store write what came of it.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use tokio_postgres::{Client, Row};
+use uuid::Uuid;
+use yoshi_protocol::cbor::{self, Bound};
+use yoshi_protocol::message::log::{LogPage, TaskEntry, TaskOp};
+use yoshi_protocol::{NewTask, Position};
+use yoshi_replica::{Decision, Entry, Query, StateMachine};
+
+use crate::rules::{Outcome, SendEntry, WorkingSet};
+use crate::store;
+
+/// The state machine of the tasks log.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Tasks;
+
+impl StateMachine for Tasks {
+    type Outcome = Outcome;
+    /// One per entry; none for one that cannot be read.
+    type Batch = Vec<Option<SendEntry>>;
+    type Statements = store::apply::Statements;
+
+    async fn prepare(client: &Client) -> Result<Self::Statements, tokio_postgres::Error> {
+        store::apply::Statements::prepare(client).await
+    }
+
+    fn decode(&self, entries: &[Entry]) -> Self::Batch {
+        entries.iter().map(decode).collect()
+    }
+
+    fn reads(&self, statements: &Self::Statements, batch: &Self::Batch) -> Vec<Query> {
+        let accounts: BTreeSet<&str> = batch
+            .iter()
+            .flatten()
+            .map(|entry| entry.account.as_str())
+            .collect();
+        let ids: Vec<Uuid> = batch
+            .iter()
+            .flatten()
+            .map(|entry| entry.task.id.0)
+            .collect();
+        if ids.is_empty() {
+            return Vec::new();
+        }
+        let accounts = accounts.into_iter().map(str::to_owned).collect();
+        vec![
+            statements.read_accounts(accounts),
+            statements.read_earlier(ids),
+        ]
+    }
+
+    fn decide(
+        &self,
+        statements: &Self::Statements,
+        batch: Self::Batch,
+        rows: &[Vec<Row>],
+    ) -> Result<Decision<Outcome>, tokio_postgres::Error> {
+        let mut set = match rows {
+            [accounts, earlier] => WorkingSet::new(
+                store::apply::accounts(accounts)?,
+                store::apply::earlier(earlier)?,
+            ),
+            _ => WorkingSet::default(),
+        };
+        let outcomes = batch.into_iter().map(|entry| set.apply(entry)).collect();
+        let writes = statements.write(set.into_changes());
+        Ok(Decision { outcomes, writes })
+    }
+
+    async fn log_page(
+        client: &Client,
+        since: Position,
+        applied: Position,
+    ) -> Result<LogPage, tokio_postgres::Error> {
+        store::log::page(client, since, applied).await
+    }
+}
+
+fn decode(entry: &Entry) -> Option<SendEntry> {
+    let decoded = cbor::decode::<TaskEntry>(&entry.bytes, Bound::ENTRY).map_err(|error| {
+        tracing::error!(position = %entry.position, %error, "an entry of the log cannot be read");
+    });
+    let TaskEntry {
+        at,
+        op: TaskOp::Send(content),
+        epoch,
+        account,
+    } = decoded.ok()?;
+    let task = NewTask::decode(&content).map_err(|error| {
+        tracing::error!(position = %entry.position, %error, "a task in the log cannot be read");
+    });
+    // Postgres has no unsigned integers; no honest server makes such an epoch.
+    epoch.to_i64().ok()?;
+    let content = Bytes::from(content.into_vec());
+    Some(SendEntry {
+        position: entry.position,
+        at,
+        epoch,
+        account,
+        content,
+        task: task.ok()?,
+    })
+}

@@ -1,0 +1,285 @@
+//! This server's place among the others: it announces itself every second
+//! (PING_MS), hears the others, and knows whether it may serve.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_nats::{Client, Message, Subscriber};
+use futures::StreamExt;
+use tokio::sync::watch;
+use yoshi_protocol::cbor::{self, Bound};
+use yoshi_protocol::message::roster::{
+    DownReason, MessageServers, MsDown, MsState, PingMs, QueryLbForMs,
+};
+use yoshi_protocol::message::task::ServerApplied;
+use yoshi_protocol::{Incarnation, Position, ServerId, subject};
+use yoshi_replica::{Handle, Peer, Standing};
+use yoshi_service::{Context, request};
+
+use crate::roster::Roster;
+use crate::rules::Outcome;
+
+const PING_EVERY: Duration = Duration::from_secs(1);
+/// How long a server that has reached the tail announces so before it serves:
+/// every root must have heard it, and waits for it from then on.
+const SETTLE: Duration = Duration::from_millis(1_200);
+const LB_TIMEOUT: Duration = Duration::from_secs(1);
+/// How often a starting server asks for a load balancer that is not there yet.
+const LB_TRIES: u32 = 5;
+
+/// What the other parts of the server ask about its place.
+#[derive(Clone)]
+pub struct Membership {
+    id: ServerId,
+    incarnation: Incarnation,
+    roster: Arc<Mutex<Roster>>,
+    peers: Arc<watch::Sender<Vec<Peer>>>,
+    state: Arc<watch::Sender<MsState>>,
+    in_hand: Arc<AtomicU32>,
+}
+
+/// What a server must do about a message from the others.
+#[derive(Debug, PartialEq, Eq)]
+enum Heard {
+    Nothing,
+    /// Somebody waited β for this server in vain.
+    TooSlow,
+    /// An operator destroyed this server.
+    Destroyed,
+}
+
+/// Subscriptions made before the first ping goes out.
+pub struct Ears {
+    pings: Subscriber,
+    downs: Subscriber,
+}
+
+impl Ears {
+    /// Listens to the other message servers.
+    ///
+    /// # Errors
+    /// If NATS refuses a subscription.
+    pub async fn open(nats: &Client) -> Result<Self, async_nats::SubscribeError> {
+        let pings = nats.subscribe(subject::MS_PING).await?;
+        Ok(Self {
+            pings,
+            downs: nats.subscribe(subject::MS_DOWN).await?,
+        })
+    }
+}
+
+impl Membership {
+    /// A server that has not joined yet.
+    #[must_use]
+    pub fn new(id: ServerId, incarnation: Incarnation) -> Self {
+        Self {
+            id,
+            incarnation,
+            roster: Arc::default(),
+            peers: Arc::new(watch::Sender::new(Vec::new())),
+            state: Arc::new(watch::Sender::new(MsState::Joining)),
+            in_hand: Arc::default(),
+        }
+    }
+
+    /// The other servers, for the replica.
+    #[must_use]
+    pub fn peers(&self) -> watch::Receiver<Vec<Peer>> {
+        self.peers.subscribe()
+    }
+
+    /// What this server is able to do now.
+    #[must_use]
+    pub fn state(&self) -> MsState {
+        *self.state.borrow()
+    }
+
+    /// How far every live server is, this one included, by id.
+    #[must_use]
+    pub fn servers(&self, applied: Position) -> Vec<ServerApplied> {
+        let mut servers = self.roster().applied();
+        servers.push(ServerApplied {
+            id: self.id,
+            applied,
+        });
+        servers.sort_unstable_by_key(|server| server.id);
+        servers
+    }
+
+    /// Counts the requests in hand: this server's load.
+    #[must_use]
+    pub fn in_hand(&self) -> &Arc<AtomicU32> {
+        &self.in_hand
+    }
+
+    /// QUERY_LB_FOR_MS: who is there already (§4.2.2). Without a load balancer
+    /// the pings tell the same within a second.
+    ///
+    /// # Errors
+    /// [`Destroyed`], if this server was destroyed and must not come back.
+    pub async fn join(&self, nats: &Client) -> Result<(), Destroyed> {
+        for _ in 0..LB_TRIES {
+            let subject = subject::LB_QUERY_MS.to_owned();
+            let answer =
+                request::request::<_, MessageServers>(nats, subject, &QueryLbForMs {}, LB_TIMEOUT);
+            match answer.await {
+                Ok(known) if known.destroyed.contains(&self.id) => return Err(Destroyed(self.id)),
+                Ok(known) => {
+                    let now = Instant::now();
+                    let others = known
+                        .servers
+                        .into_iter()
+                        .filter(|server| server.ping.id != self.id);
+                    for server in others {
+                        self.roster().heard(server.ping, Position::ZERO, now);
+                    }
+                    self.publish_peers();
+                    return Ok(());
+                }
+                Err(error) => tracing::info!(%error, "no load balancer yet"),
+            }
+            tokio::time::sleep(LB_TIMEOUT / 2).await;
+        }
+        Ok(())
+    }
+
+    /// Announces this server and listens to the others, until it is destroyed.
+    pub async fn run(
+        &self,
+        context: &Context,
+        replica: &Handle<Outcome>,
+        mut ears: Ears,
+    ) -> Destroyed {
+        let mut tick = tokio::time::interval(PING_EVERY);
+        let mut standing = replica.standing();
+        let mut at_tail_since: Option<Instant> = None;
+        loop {
+            tokio::select! {
+                Some(message) = ears.pings.next() => self.heard_ping(&message, replica.applied()),
+                Some(message) = ears.downs.next() => match self.heard_down(&message) {
+                    Heard::Nothing => {}
+                    Heard::TooSlow => at_tail_since = None,
+                    Heard::Destroyed => return Destroyed(self.id),
+                },
+                Ok(()) = standing.changed() => {}
+                _ = tick.tick() => {
+                    self.roster().expire(Instant::now());
+                    self.publish_peers();
+                    if *standing.borrow() == Standing::AtTail && at_tail_since.is_none() {
+                        at_tail_since = Some(Instant::now());
+                    }
+                    self.ping(context, replica).await;
+                }
+            }
+            let now_standing = standing.borrow_and_update().clone();
+            if now_standing != Standing::AtTail {
+                at_tail_since = None;
+            }
+            self.settle(context, &now_standing, at_tail_since);
+        }
+    }
+
+    /// The server takes nothing new from now on.
+    pub async fn drain(&self, context: &Context, replica: &Handle<Outcome>) {
+        self.state.send_replace(MsState::Draining);
+        context.health.not_ready("draining");
+        self.ping(context, replica).await;
+    }
+
+    fn settle(&self, context: &Context, standing: &Standing, at_tail_since: Option<Instant>) {
+        let settled = at_tail_since.is_some_and(|since| since.elapsed() >= SETTLE);
+        let before = self.state();
+        let state = match before {
+            MsState::Draining => MsState::Draining,
+            _ if settled => MsState::Serving,
+            MsState::Joining => MsState::Joining,
+            MsState::Serving | MsState::Behind => MsState::Behind,
+        };
+        if state == before {
+            return;
+        }
+        self.state.send_replace(state);
+        tracing::info!(?state, ?standing, "this server is {state:?}");
+        if state == MsState::Serving {
+            context.health.ready();
+        } else {
+            context.health.not_ready(format!("{state:?}: {standing:?}"));
+        }
+    }
+
+    async fn ping(&self, context: &Context, replica: &Handle<Outcome>) {
+        let ping = PingMs {
+            id: self.id,
+            host: context.host.clone(),
+            load: self.in_hand.load(Ordering::Relaxed),
+            state: self.state(),
+            applied: replica.applied(),
+            incarnation: self.incarnation,
+        };
+        let published = context
+            .nats
+            .publish(subject::MS_PING, cbor::encode(&ping).into())
+            .await;
+        if let Err(error) = published {
+            tracing::warn!(%error, "this server could not announce itself");
+        }
+    }
+
+    fn heard_ping(&self, message: &Message, applied: Position) {
+        match cbor::decode::<PingMs>(&message.payload, Bound::REQUEST) {
+            Ok(ping) if ping.id == self.id && ping.incarnation != self.incarnation => {
+                tracing::error!(
+                    host = ping.host,
+                    "another process announces this server's identity"
+                );
+            }
+            Ok(ping) if ping.id == self.id => {}
+            Ok(ping) => {
+                self.roster().heard(ping, applied, Instant::now());
+                self.publish_peers();
+            }
+            Err(error) => tracing::warn!(%error, "a ping cannot be read"),
+        }
+    }
+
+    fn heard_down(&self, message: &Message) -> Heard {
+        let down = match cbor::decode::<MsDown>(&message.payload, Bound::REQUEST) {
+            Ok(down) => down,
+            Err(error) => {
+                tracing::warn!(%error, "a report cannot be read");
+                return Heard::Nothing;
+            }
+        };
+        self.roster().down(down);
+        self.publish_peers();
+        let this_life = down.incarnation.is_none_or(|life| life == self.incarnation);
+        match down.reason {
+            _ if down.id != self.id || !this_life => Heard::Nothing,
+            DownReason::Timeout => Heard::TooSlow,
+            DownReason::Destroyed => Heard::Destroyed,
+        }
+    }
+
+    fn publish_peers(&self) {
+        let peers = self.roster().peers();
+        self.peers.send_if_modified(|known| {
+            let changed = *known != peers;
+            *known = peers;
+            changed
+        });
+    }
+
+    fn roster(&self) -> MutexGuard<'_, Roster> {
+        // The roster holds no invariant that a panic could break.
+        self.roster.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// This server was destroyed by an operator.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error(
+    "message server {0} was destroyed by an operator and does not come back; \
+     start one with an empty database instead"
+)]
+pub struct Destroyed(pub ServerId);

@@ -1,0 +1,179 @@
+//! Clients' requests, as the load balancers forward them: at most so many in
+//! hand at once, each served by a task of its own.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use async_nats::{Client, Message, Subscriber};
+use deadpool_postgres::Pool;
+use futures::StreamExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use yoshi_protocol::message::roster::MsState;
+use yoshi_protocol::subject::{self, ClientVerb};
+use yoshi_protocol::{AccountName, Epoch, ErrorCode, ErrorReply, ServerId, header};
+use yoshi_replica::Handle;
+use yoshi_service::request::respond;
+
+use crate::accounts::Accounts;
+use crate::membership::Membership;
+use crate::poll::Polls;
+use crate::rules::Outcome;
+use crate::send;
+
+/// What serving a request takes.
+pub struct Server {
+    /// To answer.
+    pub nats: Client,
+    /// Who may ask.
+    pub accounts: Accounts,
+    /// The way into the log.
+    pub replica: Handle<Outcome>,
+    /// Where the tasks are.
+    pub pool: Pool,
+    /// Whether this server may serve.
+    pub membership: Membership,
+    /// One permit per request in hand.
+    pub permits: Arc<Semaphore>,
+}
+
+/// The two subscriptions of a message server.
+pub struct Requests {
+    tasks: Subscriber,
+    polls: Subscriber,
+}
+
+impl Requests {
+    /// Subscribes to what load balancers forward to this server.
+    ///
+    /// # Errors
+    /// If NATS refuses a subscription.
+    pub async fn open(nats: &Client, id: ServerId) -> Result<Self, async_nats::SubscribeError> {
+        let tasks = nats
+            .subscribe(subject::ms_client_all(id, ClientVerb::Task))
+            .await?;
+        Ok(Self {
+            tasks,
+            polls: nats
+                .subscribe(subject::ms_client_all(id, ClientVerb::Poll))
+                .await?,
+        })
+    }
+
+    /// Serves requests until the subscriptions end, which they do after a drain.
+    pub async fn serve(&mut self, server: &Arc<Server>) {
+        loop {
+            let (verb, message) = tokio::select! {
+                Some(message) = self.tasks.next() => (ClientVerb::Task, message),
+                Some(message) = self.polls.next() => (ClientVerb::Poll, message),
+                else => return,
+            };
+            Arc::clone(server).take(verb, message).await;
+        }
+    }
+
+    /// Takes no more requests; those delivered already are still served.
+    pub async fn drain(&mut self) {
+        for subscription in [&mut self.tasks, &mut self.polls] {
+            if let Err(error) = subscription.drain().await {
+                tracing::warn!(%error, "a subscription could not be drained");
+            }
+        }
+    }
+}
+
+/// A request in hand: counted as load until it is answered.
+struct InHand {
+    count: Arc<AtomicU32>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        self.count.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Server {
+    async fn take(self: Arc<Self>, verb: ClientVerb, message: Message) {
+        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
+            metrics::counter!("requests_refused_busy_total").increment(1);
+            let busy = ErrorReply::new(ErrorCode::Busy, "the server has its hands full; try again");
+            respond::<()>(&self.nats, &message, Err(busy)).await;
+            return;
+        };
+        let count = Arc::clone(self.membership.in_hand());
+        count.fetch_add(1, Ordering::Relaxed);
+        let in_hand = InHand {
+            count,
+            _permit: permit,
+        };
+        tokio::spawn(async move {
+            match verb {
+                ClientVerb::Task => respond(&self.nats, &message, self.task(&message).await).await,
+                _ => respond(&self.nats, &message, self.poll(&message).await).await,
+            }
+            drop(in_hand);
+        });
+    }
+
+    async fn task(
+        &self,
+        message: &Message,
+    ) -> Result<yoshi_protocol::message::task::Sent, ErrorReply> {
+        let account = account(message)?;
+        let epoch = epoch(message)?;
+        match self.membership.state() {
+            MsState::Serving => {}
+            state @ (MsState::Joining | MsState::Behind | MsState::Draining) => {
+                let message = format!("this server is {state:?} and takes no tasks; try again");
+                return Err(ErrorReply::new(ErrorCode::Behind, message));
+            }
+        }
+        send::serve(
+            &self.accounts,
+            &self.replica,
+            account,
+            epoch,
+            &message.payload,
+        )
+        .await
+    }
+
+    async fn poll(
+        &self,
+        message: &Message,
+    ) -> Result<yoshi_protocol::message::task::ClientPolled, ErrorReply> {
+        let account = account(message)?;
+        let polls = Polls {
+            accounts: &self.accounts,
+            replica: &self.replica,
+            pool: &self.pool,
+            behind: self.membership.state() != MsState::Serving,
+            servers: self.membership.servers(self.replica.applied()),
+        };
+        polls.serve(account, &message.payload).await
+    }
+}
+
+fn account(message: &Message) -> Result<AccountName, ErrorReply> {
+    let account = subject::parse_ms_client(&message.subject);
+    account.ok_or_else(|| ErrorReply::new(ErrorCode::InvalidName, "the subject names no account"))
+}
+
+fn epoch(message: &Message) -> Result<Epoch, ErrorReply> {
+    let epoch = message
+        .headers
+        .as_ref()
+        .and_then(|headers| headers.get(header::EPOCH));
+    let epoch = epoch
+        .and_then(|epoch| epoch.as_str().parse().ok())
+        .map(Epoch);
+    // Postgres has no unsigned integers.
+    let epoch = epoch.filter(|epoch| epoch.to_i64().is_ok());
+    epoch.ok_or_else(|| {
+        ErrorReply::new(
+            ErrorCode::Malformed,
+            "the request did not come through a load balancer",
+        )
+    })
+}

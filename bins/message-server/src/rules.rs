@@ -1,0 +1,215 @@
+//! The rules of the tasks log: what an entry does, decided from the entry and
+//! the accounts and tasks that it touches. Pure and deterministic: every
+//! message server runs them over the same entries and comes to the same rows.
+
+use std::collections::{BTreeMap, HashMap};
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use yoshi_protocol::{AccountName, Epoch, ErrorCode, Millis, NewTask, Position, TaskId};
+
+/// A hash of the chain: SHA-256.
+pub type Hash = [u8; 32];
+
+/// An account as it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Account {
+    /// The highest epoch that an accepted entry carried.
+    pub epoch: Epoch,
+    /// The number of its latest accepted entry; 0 before the first.
+    pub number: u64,
+    /// The head of its hash chain; zeros before the first entry.
+    pub head: Hash,
+}
+
+const NEW_ACCOUNT: Account = Account {
+    epoch: Epoch(0),
+    number: 0,
+    head: [0; 32],
+};
+
+/// A send that was accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Send {
+    /// The task.
+    pub id: TaskId,
+    /// Who sent it.
+    pub sender: AccountName,
+    /// The sender's number of it.
+    pub number: u64,
+    /// Its place in the log.
+    pub position: Position,
+    /// The epoch that it was accepted in.
+    pub epoch: Epoch,
+    /// The home's clock; shown only.
+    pub sent_at: Millis,
+    /// The head of the sender's chain after it.
+    pub hash: Hash,
+    /// The encoded task.
+    pub content: Bytes,
+    /// Who is asked, in the task's order.
+    pub recipients: Vec<AccountName>,
+}
+
+/// An entry of the log, decoded.
+#[derive(Debug, Clone)]
+pub struct SendEntry {
+    /// Its place in the log.
+    pub position: Position,
+    /// The home's clock.
+    pub at: Millis,
+    /// The epoch in which the root was home.
+    pub epoch: Epoch,
+    /// Who sends.
+    pub account: AccountName,
+    /// The encoded task.
+    pub content: Bytes,
+    /// The same, decoded and checked.
+    pub task: NewTask,
+}
+
+/// What became of an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The task is sent: now, or by an earlier entry with the same id.
+    Sent(Proof),
+    /// Nothing happened.
+    Rejected(ErrorCode),
+}
+
+/// What the sender's receipt says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Proof {
+    /// The sender's number of the task.
+    pub number: u64,
+    /// Its place in the log.
+    pub position: Position,
+    /// The head of the sender's chain after it.
+    pub hash: Hash,
+}
+
+/// What the entries of a batch touch, as it stands while they are applied.
+#[derive(Debug, Default)]
+pub struct WorkingSet {
+    accounts: HashMap<AccountName, Account>,
+    /// Earlier sends with the ids of this batch.
+    earlier: HashMap<TaskId, Earlier>,
+    changed: BTreeMap<AccountName, Account>,
+    sends: Vec<Send>,
+}
+
+/// An earlier send: enough to answer its repetition.
+#[derive(Debug, Clone)]
+pub struct Earlier {
+    /// Who sent it.
+    pub sender: AccountName,
+    /// The encoded task.
+    pub content: Bytes,
+    /// What its receipt says.
+    pub proof: Proof,
+}
+
+/// What a batch writes.
+#[derive(Debug)]
+pub struct Changes {
+    /// Every account that changed, as it now stands, by name.
+    pub accounts: BTreeMap<AccountName, Account>,
+    /// In the order of the log.
+    pub sends: Vec<Send>,
+}
+
+impl WorkingSet {
+    /// A working set of what the database holds.
+    #[must_use]
+    pub fn new(accounts: HashMap<AccountName, Account>, earlier: HashMap<TaskId, Earlier>) -> Self {
+        Self {
+            accounts,
+            earlier,
+            changed: BTreeMap::new(),
+            sends: Vec::new(),
+        }
+    }
+
+    /// Applies one entry; none is one that could not be read.
+    pub fn apply(&mut self, entry: Option<SendEntry>) -> Outcome {
+        let Some(entry) = entry else {
+            return Outcome::Rejected(ErrorCode::Malformed);
+        };
+        // A repetition is answered first: its receipt stands whatever the epoch.
+        if let Some(earlier) = self.earlier.get(&entry.task.id) {
+            let same = earlier.sender == entry.account && earlier.content == entry.content;
+            return if same {
+                Outcome::Sent(earlier.proof)
+            } else {
+                Outcome::Rejected(ErrorCode::IdReused)
+            };
+        }
+        let account = self
+            .accounts
+            .get(&entry.account)
+            .copied()
+            .unwrap_or(NEW_ACCOUNT);
+        if entry.epoch < account.epoch {
+            return Outcome::Rejected(ErrorCode::StaleEpoch);
+        }
+        self.accept(account, entry)
+    }
+
+    /// What the applied entries come to.
+    #[must_use]
+    pub fn into_changes(self) -> Changes {
+        Changes {
+            accounts: self.changed,
+            sends: self.sends,
+        }
+    }
+
+    fn accept(&mut self, account: Account, entry: SendEntry) -> Outcome {
+        let number = account.number + 1;
+        let head = chain(&account.head, number, &entry.content);
+        let next = Account {
+            epoch: entry.epoch,
+            number,
+            head,
+        };
+        self.accounts.insert(entry.account.clone(), next);
+        self.changed.insert(entry.account.clone(), next);
+        let proof = Proof {
+            number,
+            position: entry.position,
+            hash: head,
+        };
+        let earlier = Earlier {
+            sender: entry.account.clone(),
+            content: entry.content.clone(),
+            proof,
+        };
+        self.earlier.insert(entry.task.id, earlier);
+        self.sends.push(Send {
+            id: entry.task.id,
+            sender: entry.account,
+            number,
+            position: entry.position,
+            epoch: entry.epoch,
+            sent_at: entry.at,
+            hash: head,
+            content: entry.content,
+            recipients: entry.task.recipients,
+        });
+        Outcome::Sent(proof)
+    }
+}
+
+/// The next head of an account's hash chain: SHA-256 over the previous head,
+/// the number in eight bytes, most significant first, and the encoded task.
+#[must_use]
+pub fn chain(previous: &Hash, number: u64, content: &[u8]) -> Hash {
+    let mut hasher = Sha256::new();
+    hasher.update(previous);
+    hasher.update(number.to_be_bytes());
+    hasher.update(content);
+    hasher.finalize().into()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,15 @@
+//! All SQL of the message server. It sees rows, never CBOR or subjects.
+
+pub mod apply;
+pub mod log;
+pub mod poll;
+
+mod embedded {
+    refinery::embed_migrations!("migrations");
+}
+
+/// The migrations of the tasks' tables.
+#[must_use]
+pub fn migrations() -> refinery::Runner {
+    embedded::migrations::runner()
+}

@@ -1,0 +1,338 @@
+//! Follows the stream: reads batches of blocks, applies each batch in one
+//! transaction, then, and only then, tells the roots what is accounted for.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_nats::Client;
+use deadpool_postgres::Pool;
+use tokio::sync::{mpsc, watch};
+use yoshi_protocol::message::log::AccountedFor;
+use yoshi_protocol::{Incarnation, Position, cbor, subject};
+
+use crate::cursor::{self, Cursor, DatabaseError};
+use crate::machine::{Entry, StateMachine};
+use crate::neighbour;
+use crate::stream::{Log, StoredBlock, StreamError, View};
+use crate::transact::{Applying, TransactError};
+use crate::{Peer, ReplicaError, Settings, Standing};
+
+const RETRY_FIRST: Duration = Duration::from_millis(50);
+const RETRY_LONGEST: Duration = Duration::from_secs(2);
+
+/// What the root of this server hears after a commit.
+#[derive(Debug)]
+pub(crate) struct Committed<O> {
+    /// Everything up to here is committed.
+    pub(crate) through: Position,
+    /// This process's own blocks in the batch: sequence and outcomes.
+    pub(crate) own: Vec<(u64, Vec<O>)>,
+}
+
+/// The applying side of one replica.
+pub(crate) struct Applier<M: StateMachine> {
+    pub(crate) settings: Settings,
+    pub(crate) nats: Client,
+    pub(crate) log: Log,
+    pub(crate) pool: Pool,
+    pub(crate) machine: Arc<M>,
+    /// What this process knows to be committed, and has told its root.
+    pub(crate) cursor: Cursor,
+    /// What the database holds. Ahead of `cursor` only after an interruption
+    /// that hid the success of a commit.
+    pub(crate) stored: Position,
+    pub(crate) peers: watch::Receiver<Vec<Peer>>,
+    pub(crate) committed: mpsc::Sender<Committed<M::Outcome>>,
+    pub(crate) applied: watch::Sender<Position>,
+    pub(crate) standing: watch::Sender<Standing>,
+}
+
+/// Why following the stream was interrupted.
+#[derive(Debug, thiserror::Error)]
+enum Interruption {
+    #[error(transparent)]
+    Stream(#[from] StreamError),
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    #[error(transparent)]
+    Neighbour(#[from] neighbour::NeighbourError),
+    #[error("{0}")]
+    Lost(String),
+    #[error(transparent)]
+    Fatal(#[from] ReplicaError),
+}
+
+impl From<TransactError> for Interruption {
+    fn from(error: TransactError) -> Self {
+        match error {
+            TransactError::Database(error) => Self::Database(error),
+            TransactError::CursorMoved { .. } | TransactError::Forked { .. } => {
+                Self::Fatal(ReplicaError::Forked(error.to_string()))
+            }
+        }
+    }
+}
+
+impl<M: StateMachine> Applier<M> {
+    /// Follows the stream until the replica is stopped.
+    ///
+    /// # Errors
+    /// [`ReplicaError`], after which this database must not be written again.
+    pub(crate) async fn run(mut self) -> Result<(), ReplicaError> {
+        let mut pause = RETRY_FIRST;
+        loop {
+            let started = Instant::now();
+            match self.follow().await {
+                Err(Interruption::Fatal(error)) => return Err(error),
+                Err(Interruption::Lost(what)) => {
+                    tracing::error!("{what}");
+                    self.standing.send_replace(Standing::Lost(what));
+                    pause = RETRY_LONGEST;
+                }
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, "the log cannot be followed; trying again");
+                    metrics::counter!("replica_interruptions_total").increment(1);
+                }
+                Ok(never) => match never {},
+            }
+            if started.elapsed() > RETRY_LONGEST {
+                pause = RETRY_FIRST;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(RETRY_LONGEST);
+        }
+    }
+
+    async fn follow(&mut self) -> Result<std::convert::Infallible, Interruption> {
+        let view = self.log.view().await?;
+        check(&self.log.name, &self.cursor, view)?;
+        let applying = Applying::<M>::connect(&self.pool, &self.log.name).await?;
+        let result = self.follow_with(&applying, view).await;
+        applying.discard();
+        result
+    }
+
+    async fn follow_with(
+        &mut self,
+        applying: &Applying<M>,
+        view: View,
+    ) -> Result<std::convert::Infallible, Interruption> {
+        self.reload_cursor().await?;
+        while next_sequence(self.stored) < view.first {
+            self.catch_up(applying).await?;
+        }
+        let start = next_sequence(self.cursor.applied).max(view.first);
+        let mut blocks = self.log.read_from(start).await?;
+        loop {
+            let batch = blocks.next_batch().await?;
+            self.apply(applying, &batch).await?;
+        }
+    }
+
+    /// After an interruption the last commit may have happened, or not.
+    async fn reload_cursor(&mut self) -> Result<(), Interruption> {
+        let stored = cursor::load(&self.pool, &self.log.name).await?;
+        let stored = stored.ok_or_else(|| {
+            ReplicaError::Forked("the database has lost its cursor; it must be filled anew".into())
+        })?;
+        if stored.incarnation != self.cursor.incarnation || stored.applied < self.cursor.applied {
+            let what = "the database has gone back to an earlier state; start the server again";
+            return Err(ReplicaError::Forked(what.into()).into());
+        }
+        self.stored = stored.applied;
+        Ok(())
+    }
+
+    /// Takes one page of the log from a neighbour, because the stream no
+    /// longer reaches back to this server's position (§4.2.2).
+    async fn catch_up(&mut self, applying: &Applying<M>) -> Result<(), Interruption> {
+        let peers = self.peers.borrow().clone();
+        let cursor = Cursor {
+            applied: self.stored,
+            ..self.cursor
+        };
+        let page = neighbour::page(&self.nats, &self.settings, &peers, cursor).await?;
+        let entries: Vec<_> = page
+            .entries
+            .into_iter()
+            .map(|entry| Entry {
+                position: entry.position,
+                bytes: entry.entry.into_vec().into(),
+            })
+            .collect();
+        applying
+            .apply(&self.machine, &entries, self.stored, page.through)
+            .await?;
+        self.stored = page.through;
+        tracing::info!(entries = entries.len(), through = %page.through, "caught up from a neighbour");
+        self.advance(page.through, Vec::new()).await;
+        Ok(())
+    }
+
+    async fn apply(
+        &mut self,
+        applying: &Applying<M>,
+        batch: &[StoredBlock],
+    ) -> Result<(), Interruption> {
+        let last = batch.last().expect("a batch has a block").sequence;
+        let to = Position::end_of_block(last);
+        let known = self.cursor.applied;
+        let entries: Vec<_> = batch
+            .iter()
+            .flat_map(|block| block.entries_after(known))
+            .collect();
+        let started = Instant::now();
+        // What an interruption hid is committed: only its outcomes are missing.
+        let hidden = entries.partition_point(|entry| entry.position <= self.stored);
+        let (hidden, new) = entries.split_at(hidden);
+        let mut outcomes = Vec::new();
+        if !hidden.is_empty() {
+            outcomes = applying.outcomes_again(&self.machine, hidden).await?;
+        }
+        if to > self.stored {
+            outcomes.extend(applying.apply(&self.machine, new, self.stored, to).await?);
+            self.stored = to;
+        }
+        metrics::histogram!("replica_apply_seconds").record(started.elapsed());
+        metrics::histogram!("replica_apply_entries").record(entries.len() as f64);
+        self.advance(to, self.own_outcomes(batch, &entries, outcomes))
+            .await;
+        self.account(batch, to).await;
+        Ok(())
+    }
+
+    /// Groups the outcomes of this process's own blocks.
+    fn own_outcomes(
+        &self,
+        batch: &[StoredBlock],
+        entries: &[Entry],
+        outcomes: Vec<M::Outcome>,
+    ) -> Vec<(u64, Vec<M::Outcome>)> {
+        let is_own = |incarnation: Incarnation| incarnation == self.settings.incarnation;
+        let own: Vec<u64> = batch
+            .iter()
+            .filter(|stored| {
+                stored
+                    .block
+                    .as_ref()
+                    .is_some_and(|block| is_own(block.incarnation))
+            })
+            .map(|stored| stored.sequence)
+            .collect();
+        let mut grouped: BTreeMap<u64, Vec<M::Outcome>> = BTreeMap::new();
+        for (entry, outcome) in entries.iter().zip(outcomes) {
+            let sequence = entry.position.sequence();
+            if own.contains(&sequence) {
+                grouped.entry(sequence).or_default().push(outcome);
+            }
+        }
+        grouped.into_iter().collect()
+    }
+
+    /// The commit is done: everybody in this process may know.
+    async fn advance(&mut self, through: Position, own: Vec<(u64, Vec<M::Outcome>)>) {
+        self.cursor.applied = through;
+        self.applied.send_replace(through);
+        // The root may have ended first, at shutdown; nobody waits then.
+        drop(self.committed.send(Committed { through, own }).await);
+    }
+
+    /// Tells each other root once how far this server has committed.
+    async fn account(&self, batch: &[StoredBlock], through: Position) {
+        let Settings {
+            role,
+            id,
+            incarnation,
+            ..
+        } = self.settings;
+        let payload = cbor::encode(&AccountedFor {
+            server: id,
+            position: through,
+            incarnation,
+        });
+        let mut told: Vec<&str> = Vec::new();
+        for stored in batch.iter().rev() {
+            let (Some(block), Some(inbox)) = (&stored.block, &stored.accounted) else {
+                continue;
+            };
+            // A reply goes only where replies go, whatever the header says.
+            let is_inbox = *inbox == subject::accounted(role, block.root, block.incarnation);
+            if block.root == id || !is_inbox || told.contains(&inbox.as_str()) {
+                continue;
+            }
+            told.push(inbox);
+            let published = self
+                .nats
+                .publish(inbox.clone(), payload.clone().into())
+                .await;
+            if let Err(error) = published {
+                tracing::warn!(%error, "accounted for was not sent; the next ping tells it");
+            }
+        }
+    }
+}
+
+/// The first sequence that holds something after `applied`.
+pub(crate) fn next_sequence(applied: Position) -> u64 {
+    let sequence = applied.sequence();
+    if applied == Position::end_of_block(sequence) {
+        sequence + 1
+    } else {
+        sequence.max(1)
+    }
+}
+
+/// Whether the stream is the one that this database was filled from.
+fn check(name: &str, cursor: &Cursor, view: View) -> Result<(), Interruption> {
+    if view.incarnation != cursor.incarnation {
+        return Err(Interruption::Lost(format!(
+            "the stream {name} is another one (incarnation {}) than this database was filled from \
+             ({}). Nothing is applied from it. Restore the old stream, or start with an empty database",
+            view.incarnation, cursor.incarnation
+        )));
+    }
+    if cursor.applied.sequence() > view.last {
+        return Err(Interruption::Lost(format!(
+            "the stream {name} ends at {} but this database has applied {}: the stream has lost its \
+             end. Nothing is applied from it. Restore the stream from its backup",
+            view.last,
+            cursor.applied.sequence()
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reading_goes_on_after_the_last_whole_block() {
+        assert_eq!(next_sequence(Position::ZERO), 1);
+        assert_eq!(next_sequence(Position::end_of_block(7)), 8);
+        assert_eq!(next_sequence(Position::in_block(7, 3)), 7);
+    }
+
+    #[test]
+    fn a_stream_of_another_life_or_without_its_end_is_refused() {
+        let incarnation = Incarnation::random();
+        let cursor = Cursor {
+            incarnation,
+            applied: Position::end_of_block(7),
+        };
+        let view = View {
+            incarnation,
+            first: 1,
+            last: 7,
+        };
+        assert!(check("S", &cursor, view).is_ok());
+        assert!(check("S", &cursor, View { last: 6, ..view }).is_err());
+        let other = View {
+            incarnation: Incarnation::random(),
+            ..view
+        };
+        assert!(check("S", &cursor, other).is_err());
+    }
+}

@@ -1,0 +1,127 @@
+//! POLL_MS and POLL_RS: a server that the stream no longer reaches back for
+//! fills itself from a neighbour's copy of the log, page by page (§4.2.2).
+
+use std::time::Duration;
+
+use async_nats::{Client, Message};
+use deadpool_postgres::Pool;
+use futures::StreamExt;
+use tokio::sync::watch;
+use yoshi_protocol::cbor::{self, Bound, DecodeError};
+use yoshi_protocol::message::log::{LogPage, PollLog};
+use yoshi_protocol::{ErrorCode, ErrorReply, Incarnation, Position, Reply, subject};
+
+use crate::cursor::{Cursor, DatabaseError};
+use crate::machine::StateMachine;
+use crate::{Peer, Settings};
+
+const PAGE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why no page was to be had.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NeighbourError {
+    #[error(
+        "the stream begins after this server's position {0}, and no live server is further; \
+         start one that is"
+    )]
+    NobodyAhead(Position),
+    #[error("the neighbour did not answer: {0}")]
+    NoAnswer(String),
+    #[error("the neighbour refused: {0}")]
+    Refused(#[from] ErrorReply),
+    #[error("the neighbour's page cannot be read: {0}")]
+    Malformed(#[from] DecodeError),
+    #[error("the neighbour's page does not continue after {0}")]
+    Discontinuous(Position),
+}
+
+/// Asks the most advanced peer for the page after the cursor.
+pub(crate) async fn page(
+    nats: &Client,
+    settings: &Settings,
+    peers: &[Peer],
+    cursor: Cursor,
+) -> Result<LogPage, NeighbourError> {
+    let ahead = peers
+        .iter()
+        .filter(|peer| peer.id != settings.id && peer.applied > cursor.applied);
+    let peer = ahead.max_by_key(|peer| (peer.applied, peer.id));
+    let peer = peer.ok_or(NeighbourError::NobodyAhead(cursor.applied))?;
+    let request = PollLog {
+        since: cursor.applied,
+        stream: cursor.incarnation,
+    };
+    let request = nats.request(
+        subject::poll_log(settings.role, peer.id),
+        cbor::encode(&request).into(),
+    );
+    let answer = tokio::time::timeout(PAGE_TIMEOUT, request).await;
+    let answer = answer.map_err(|elapsed| NeighbourError::NoAnswer(elapsed.to_string()))?;
+    let answer = answer.map_err(|error| NeighbourError::NoAnswer(error.to_string()))?;
+    let page: Reply<LogPage> = cbor::decode(&answer.payload, Bound::ANSWER)?;
+    let page = page.into_result()?;
+    let positions = page.entries.iter().map(|entry| entry.position);
+    let continues = positions.chain([page.through]).is_sorted() && page.through > cursor.applied;
+    let begins_after = page
+        .entries
+        .first()
+        .is_none_or(|entry| entry.position > cursor.applied);
+    if continues && begins_after {
+        Ok(page)
+    } else {
+        Err(NeighbourError::Discontinuous(cursor.applied))
+    }
+}
+
+/// Answers neighbours' requests for pages, one at a time, until the
+/// subscription ends.
+pub(crate) async fn serve<M: StateMachine>(
+    nats: Client,
+    mut requests: async_nats::Subscriber,
+    pool: Pool,
+    stream: Incarnation,
+    applied: watch::Receiver<Position>,
+) {
+    while let Some(message) = requests.next().await {
+        let Message {
+            payload,
+            reply: Some(reply),
+            ..
+        } = message
+        else {
+            continue;
+        };
+        let at = *applied.borrow();
+        let answer = Reply::from(answer::<M>(&payload, &pool, stream, at).await);
+        if let Err(error) = nats.publish(reply, cbor::encode(&answer).into()).await {
+            tracing::warn!(%error, "a page of the log was not sent");
+        }
+    }
+}
+
+async fn answer<M: StateMachine>(
+    payload: &[u8],
+    pool: &Pool,
+    stream: Incarnation,
+    applied: Position,
+) -> Result<LogPage, ErrorReply> {
+    let request: PollLog = cbor::decode(payload, Bound::REQUEST)?;
+    if request.stream != stream {
+        let message = "this server follows another incarnation of the log";
+        return Err(ErrorReply::new(ErrorCode::Unavailable, message));
+    }
+    let page = async {
+        let client = pool.get().await?;
+        Ok::<_, DatabaseError>(M::log_page(&client, request.since, applied).await?)
+    };
+    page.await.map_err(|error| {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "a page of the log cannot be read"
+        );
+        ErrorReply::new(
+            ErrorCode::Unavailable,
+            "the server's database does not answer",
+        )
+    })
+}

@@ -1,0 +1,346 @@
+//! The root's bookkeeping: which entries go into the next block, which are
+//! stored, and which every live peer has accounted for (§5.2). Pure: time is
+//! passed in, and nothing here sends, reads or waits.
+//!
+//! Rules held here:
+//! - one block in flight; the next is made of what has queued up meanwhile;
+//! - an account's entries wait until its previous ones are accounted for, and
+//!   those queued meanwhile travel together, in order;
+//! - an entry is done when this server has applied it and every peer that
+//!   counts has accounted for its position;
+//! - a peer that has not done so within β counts no more until it has caught
+//!   up, so nobody waits β twice for it.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use serde_bytes::ByteBuf;
+use yoshi_protocol::limit::{BLOCK_ENTRIES_BYTES_MAX, BLOCK_ENTRIES_MAX};
+use yoshi_protocol::{AccountName, Incarnation, Position, ServerId};
+
+use crate::{Accounted, Peer};
+
+/// Entries that may wait for a block; more are refused as busy.
+pub const WAITING_ENTRIES_MAX: usize = 20_000;
+/// Bytes of the entries that may wait for a block.
+pub const WAITING_BYTES_MAX: usize = 128 * 1024 * 1024;
+
+/// The bookkeeping of one root. `T` is whatever the caller wants back with the
+/// result; `O` is the state machine's outcome.
+pub struct Root<T, O> {
+    own: ServerId,
+    beta: Duration,
+    applied: Position,
+    accounts: HashMap<AccountName, Account<T>>,
+    /// Accounts with entries waiting and none unaccounted, longest waiting first.
+    ready: VecDeque<AccountName>,
+    waiting_entries: usize,
+    waiting_bytes: usize,
+    in_flight: Vec<InFlight<T>>,
+    /// Outcomes of the block in flight, when its own application overtook the
+    /// acknowledgement that it is stored.
+    early: Option<(u64, Vec<O>)>,
+    stored: VecDeque<Stored<T, O>>,
+    peers: BTreeMap<ServerId, PeerState>,
+}
+
+struct Account<T> {
+    waiting: VecDeque<(T, ByteBuf)>,
+    unaccounted: usize,
+}
+
+struct InFlight<T> {
+    ticket: T,
+    account: AccountName,
+}
+
+struct Stored<T, O> {
+    ticket: T,
+    account: AccountName,
+    position: Position,
+    outcome: Option<O>,
+    since: Instant,
+}
+
+struct PeerState {
+    incarnation: Incarnation,
+    applied: Position,
+    counts: bool,
+    /// Set when it missed β: it counts again once it has applied up to here.
+    down_until: Option<Position>,
+}
+
+/// A peer that missed β.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Down {
+    /// Which.
+    pub id: ServerId,
+    /// Which life of it.
+    pub incarnation: Incarnation,
+}
+
+impl<T, O> Root<T, O> {
+    /// A root with nothing to do.
+    #[must_use]
+    pub fn new(own: ServerId, beta: Duration, applied: Position) -> Self {
+        Self {
+            own,
+            beta,
+            applied,
+            accounts: HashMap::new(),
+            ready: VecDeque::new(),
+            waiting_entries: 0,
+            waiting_bytes: 0,
+            in_flight: Vec::new(),
+            early: None,
+            stored: VecDeque::new(),
+            peers: BTreeMap::new(),
+        }
+    }
+
+    /// Queues an entry of an account.
+    ///
+    /// # Errors
+    /// The ticket back, if too much is waiting already.
+    pub fn submit(&mut self, ticket: T, account: AccountName, entry: Vec<u8>) -> Result<(), T> {
+        if self.waiting_entries >= WAITING_ENTRIES_MAX
+            || self.waiting_bytes + entry.len() > WAITING_BYTES_MAX
+        {
+            return Err(ticket);
+        }
+        self.waiting_entries += 1;
+        self.waiting_bytes += entry.len();
+        let queue = self
+            .accounts
+            .entry(account.clone())
+            .or_insert_with(|| Account {
+                waiting: VecDeque::new(),
+                unaccounted: 0,
+            });
+        queue.waiting.push_back((ticket, ByteBuf::from(entry)));
+        if queue.unaccounted == 0 && queue.waiting.len() == 1 {
+            self.ready.push_back(account);
+        }
+        Ok(())
+    }
+
+    /// The entries of the next block, if one may be published now.
+    pub fn next_block(&mut self) -> Option<Vec<ByteBuf>> {
+        if !self.in_flight.is_empty() {
+            return None;
+        }
+        let mut entries = Vec::new();
+        let mut bytes = 0;
+        while let Some(name) = self.ready.front() {
+            let account = self
+                .accounts
+                .get_mut(name)
+                .expect("a ready account has a queue");
+            let before = entries.len();
+            while let Some((_, entry)) = account.waiting.front() {
+                if entries.len() == BLOCK_ENTRIES_MAX
+                    || (bytes + entry.len() > BLOCK_ENTRIES_BYTES_MAX && !entries.is_empty())
+                {
+                    break;
+                }
+                bytes += entry.len();
+                let (ticket, entry) = account.waiting.pop_front().expect("it was just seen");
+                self.in_flight.push(InFlight {
+                    ticket,
+                    account: name.clone(),
+                });
+                entries.push(entry);
+            }
+            account.unaccounted += entries.len() - before;
+            if entries.len() == before {
+                break;
+            }
+            self.ready.pop_front();
+        }
+        self.waiting_entries -= entries.len();
+        self.waiting_bytes -= bytes;
+        (!entries.is_empty()).then_some(entries)
+    }
+
+    /// The block in flight is stored at this stream sequence.
+    pub fn stored(&mut self, sequence: u64, now: Instant) {
+        for (index, InFlight { ticket, account }) in self.in_flight.drain(..).enumerate() {
+            let position = Position::in_block(sequence, index);
+            self.stored.push_back(Stored {
+                ticket,
+                account,
+                position,
+                outcome: None,
+                since: now,
+            });
+        }
+        if let Some((early_sequence, outcomes)) = self.early.take() {
+            debug_assert_eq!(early_sequence, sequence, "one block is in flight at a time");
+            self.outcomes(early_sequence, outcomes);
+        }
+    }
+
+    /// This server has applied the log up to `position`.
+    pub fn applied(&mut self, position: Position) {
+        self.applied = self.applied.max(position);
+    }
+
+    /// What became of the entries of this root's block at `sequence`, in order.
+    pub fn outcomes(&mut self, sequence: u64, outcomes: Vec<O>) {
+        let first = Position::in_block(sequence, 0);
+        let start = self.stored.partition_point(|entry| entry.position < first);
+        if start == self.stored.len() {
+            self.early = Some((sequence, outcomes));
+            return;
+        }
+        for (entry, outcome) in self.stored.range_mut(start..).zip(outcomes) {
+            entry.outcome = Some(outcome);
+        }
+    }
+
+    /// A peer says that it has committed everything up to `position`.
+    pub fn accounted(&mut self, server: ServerId, incarnation: Incarnation, position: Position) {
+        if let Some(peer) = self.peers.get_mut(&server)
+            && peer.incarnation == incarnation
+        {
+            peer.advance(position);
+        }
+    }
+
+    /// Who is there now. Peers that are gone are waited for no more.
+    pub fn set_peers(&mut self, peers: &[Peer]) {
+        self.peers
+            .retain(|id, _| peers.iter().any(|peer| peer.id == *id));
+        for peer in peers.iter().filter(|peer| peer.id != self.own) {
+            let state = self.peers.entry(peer.id).or_insert(PeerState {
+                incarnation: peer.incarnation,
+                applied: peer.applied,
+                counts: peer.counts,
+                down_until: None,
+            });
+            if state.incarnation != peer.incarnation {
+                state.incarnation = peer.incarnation;
+                state.applied = peer.applied;
+            }
+            state.counts = peer.counts;
+            state.advance(peer.applied);
+        }
+    }
+
+    /// Finds the peers that have let the oldest entry wait for longer than β.
+    pub fn tick(&mut self, now: Instant) -> Vec<Down> {
+        let Some(oldest) = self.stored.front() else {
+            return Vec::new();
+        };
+        if oldest.outcome.is_none() || now.duration_since(oldest.since) < self.beta {
+            return Vec::new();
+        }
+        let waited_for = oldest.position;
+        let newest = self.stored.back().expect("it has a front").position;
+        let mut down = Vec::new();
+        for (id, peer) in &mut self.peers {
+            if peer.is_waited_for() && peer.applied < waited_for {
+                peer.down_until = Some(newest);
+                down.push(Down {
+                    id: *id,
+                    incarnation: peer.incarnation,
+                });
+            }
+        }
+        down
+    }
+
+    /// The entries that are done, in the order of their positions.
+    pub fn done(&mut self) -> Vec<(T, Accounted<O>)> {
+        let peers = self.peers.values().filter(|peer| peer.is_waited_for());
+        let watermark = peers
+            .map(|peer| peer.applied)
+            .fold(self.applied, Position::min);
+        let mut done = Vec::new();
+        while let Some(entry) = self.stored.front()
+            && entry.position <= watermark
+            && entry.outcome.is_some()
+        {
+            let Stored {
+                ticket,
+                account,
+                position,
+                outcome,
+                ..
+            } = self.stored.pop_front().expect("it was just seen");
+            let outcome = outcome.expect("it was just seen");
+            self.release(account);
+            let accounted_for = self.holders(position);
+            done.push((
+                ticket,
+                Accounted {
+                    outcome,
+                    position,
+                    accounted_for,
+                },
+            ));
+        }
+        done
+    }
+
+    /// Whether nothing waits, is in flight, or is unaccounted for.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.accounts.is_empty()
+    }
+
+    /// Entries that wait for a block.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting_entries
+    }
+
+    /// Entries that are in flight or unaccounted for.
+    #[must_use]
+    pub fn unaccounted(&self) -> usize {
+        self.in_flight.len() + self.stored.len()
+    }
+
+    /// One entry of the account is accounted for; perhaps its next may go.
+    fn release(&mut self, name: AccountName) {
+        let account = self
+            .accounts
+            .get_mut(&name)
+            .expect("an unaccounted entry has an account");
+        account.unaccounted -= 1;
+        if account.unaccounted > 0 {
+            return;
+        }
+        if account.waiting.is_empty() {
+            self.accounts.remove(&name);
+        } else {
+            self.ready.push_back(name);
+        }
+    }
+
+    fn holders(&self, position: Position) -> Vec<ServerId> {
+        let peers = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| peer.applied >= position);
+        let mut holders: Vec<_> = peers.map(|(id, _)| *id).chain([self.own]).collect();
+        holders.sort_unstable();
+        holders
+    }
+}
+
+impl PeerState {
+    fn advance(&mut self, position: Position) {
+        self.applied = self.applied.max(position);
+        if self.down_until.is_some_and(|until| self.applied >= until) {
+            self.down_until = None;
+        }
+    }
+
+    fn is_waited_for(&self) -> bool {
+        self.counts && self.down_until.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,252 @@
+//! The stream that holds the log: which life of it there is, how far it
+//! reaches, and blocks out of it, in order and without a gap.
+
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, pull};
+use async_nats::jetstream::stream::StorageType;
+use async_nats::jetstream::{self, Context};
+use bytes::Bytes;
+use futures::{FutureExt, StreamExt};
+use yoshi_protocol::cbor::{self, Bound};
+use yoshi_protocol::message::log::{BLOCK_VERSION, Block};
+use yoshi_protocol::{Incarnation, Position, header};
+
+use crate::machine::Entry;
+
+/// The key of the stream's metadata that holds its incarnation, a UUID.
+pub const INCARNATION_KEY: &str = "incarnation";
+
+/// Blocks that one pull asks for. At half a MiB each they bound the memory
+/// that waits for Postgres to 32 MiB.
+const BLOCKS_PER_PULL: usize = 64;
+/// Entries that one transaction applies at most, give or take a block.
+const BATCH_ENTRIES_MAX: usize = 4_096;
+const HEARTBEAT: Duration = Duration::from_secs(5);
+const PULL_EXPIRES: Duration = Duration::from_secs(30);
+const CONSUMER_INACTIVE: Duration = Duration::from_secs(30);
+
+/// What the stream's leader says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct View {
+    pub(crate) incarnation: Incarnation,
+    /// The first sequence that it still holds, or that it will hold next.
+    pub(crate) first: u64,
+    /// The last sequence that it has given out.
+    pub(crate) last: u64,
+}
+
+/// Why the stream could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum StreamError {
+    /// It cannot be reached, or does not exist.
+    #[error("the stream {0} cannot be reached: {1}")]
+    OutOfReach(String, String),
+    /// It was not made by `yoshi provision`.
+    #[error("the stream {0} has no incarnation in its metadata; create it with 'yoshi provision'")]
+    NoIncarnation(String),
+    /// It would lose its log with the power.
+    #[error("the stream {0} is kept in memory; create it with 'yoshi provision', on file storage")]
+    InMemory(String),
+    /// Messages were dropped on the way: read again from the last good one.
+    #[error("the stream {0} was delivered with a gap before sequence {1}")]
+    Gap(String, u64),
+}
+
+/// One stream.
+#[derive(Clone)]
+pub(crate) struct Log {
+    pub(crate) name: String,
+    stream: jetstream::stream::Stream<()>,
+}
+
+/// A block as it stands in the stream.
+#[derive(Debug, Clone)]
+pub(crate) struct StoredBlock {
+    pub(crate) sequence: u64,
+    /// None if the message is not a block of this release: it has no entries then.
+    pub(crate) block: Option<Block>,
+    /// Where its root wants to hear *accounted for*.
+    pub(crate) accounted: Option<String>,
+}
+
+impl StoredBlock {
+    /// Its entries after `applied`, with their positions.
+    pub(crate) fn entries_after(&self, applied: Position) -> impl Iterator<Item = Entry> + '_ {
+        let entries = self
+            .block
+            .iter()
+            .flat_map(|block| &block.entries)
+            .enumerate();
+        let entries = entries.map(|(index, entry)| Entry {
+            position: Position::in_block(self.sequence, index),
+            bytes: Bytes::copy_from_slice(entry),
+        });
+        entries.skip_while(move |entry| entry.position <= applied)
+    }
+
+    fn entry_count(&self) -> usize {
+        self.block.as_ref().map_or(0, |block| block.entries.len())
+    }
+}
+
+impl Log {
+    pub(crate) async fn open(js: &Context, name: &str) -> Result<Self, StreamError> {
+        let stream = js.get_stream_no_info(name).await;
+        let stream =
+            stream.map_err(|error| StreamError::OutOfReach(name.to_owned(), error.to_string()))?;
+        Ok(Self {
+            name: name.to_owned(),
+            stream,
+        })
+    }
+
+    /// Asks the stream's leader where it stands.
+    pub(crate) async fn view(&self) -> Result<View, StreamError> {
+        let info = self
+            .stream
+            .get_info()
+            .await
+            .map_err(|error| self.out_of_reach(error))?;
+        if info.config.storage != StorageType::File {
+            return Err(StreamError::InMemory(self.name.clone()));
+        }
+        let incarnation = info.config.metadata.get(INCARNATION_KEY);
+        let incarnation = incarnation.and_then(|text| text.parse().ok());
+        let incarnation =
+            incarnation.ok_or_else(|| StreamError::NoIncarnation(self.name.clone()))?;
+        Ok(View {
+            incarnation,
+            first: info.state.first_sequence,
+            last: info.state.last_sequence,
+        })
+    }
+
+    /// The sequence and message id of the last message on a subject, by the
+    /// word of the stream's leader; none if the stream holds no such message.
+    pub(crate) async fn last_on(
+        &self,
+        subject: &str,
+    ) -> Result<Option<(u64, Option<String>)>, StreamError> {
+        use async_nats::jetstream::stream::LastRawMessageErrorKind;
+        match self.stream.get_last_raw_message_by_subject(subject).await {
+            Ok(message) => {
+                let id = message.headers.get(async_nats::header::NATS_MESSAGE_ID);
+                Ok(Some((message.sequence, id.map(ToString::to_string))))
+            }
+            Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
+            Err(error) => Err(self.out_of_reach(error)),
+        }
+    }
+
+    /// Reads blocks from `start` on. The caller has made sure that the stream
+    /// still holds `start`, or will give it out next: a consumer that starts
+    /// past the end would silently skip what comes.
+    pub(crate) async fn read_from(&self, start: u64) -> Result<Blocks, StreamError> {
+        let config = pull::Config {
+            deliver_policy: DeliverPolicy::ByStartSequence {
+                start_sequence: start,
+            },
+            ack_policy: AckPolicy::None,
+            memory_storage: true,
+            num_replicas: 1,
+            inactive_threshold: CONSUMER_INACTIVE,
+            ..pull::Config::default()
+        };
+        let consumer: consumer::Consumer<pull::Config> = self
+            .stream
+            .create_consumer(config)
+            .await
+            .map_err(|error| self.out_of_reach(error))?;
+        let messages = consumer
+            .stream()
+            .max_messages_per_batch(BLOCKS_PER_PULL)
+            .heartbeat(HEARTBEAT)
+            .expires(PULL_EXPIRES)
+            .messages()
+            .await
+            .map_err(|error| self.out_of_reach(error))?;
+        Ok(Blocks {
+            name: self.name.clone(),
+            messages,
+            delivered: 0,
+            next: start,
+        })
+    }
+
+    fn out_of_reach(&self, error: impl std::fmt::Display) -> StreamError {
+        StreamError::OutOfReach(self.name.clone(), error.to_string())
+    }
+}
+
+/// The stream's blocks in order.
+pub(crate) struct Blocks {
+    name: String,
+    messages: pull::Stream,
+    /// Messages that this consumer has delivered: its own numbers have no gap.
+    delivered: u64,
+    next: u64,
+}
+
+impl Blocks {
+    /// Waits for the next block, and takes those that are there already with
+    /// it, as much as one transaction should apply.
+    pub(crate) async fn next_batch(&mut self) -> Result<Vec<StoredBlock>, StreamError> {
+        let first = self.messages.next().await;
+        let mut batch = vec![self.accept(first)?];
+        let mut entries = batch[0].entry_count();
+        while entries < BATCH_ENTRIES_MAX && batch.len() < BLOCKS_PER_PULL {
+            let Some(message) = self.messages.next().now_or_never() else {
+                break;
+            };
+            let block = self.accept(message)?;
+            entries += block.entry_count();
+            batch.push(block);
+        }
+        Ok(batch)
+    }
+
+    fn accept(
+        &mut self,
+        message: Option<Result<jetstream::Message, pull::MessagesError>>,
+    ) -> Result<StoredBlock, StreamError> {
+        let out_of_reach = |error: String| StreamError::OutOfReach(self.name.clone(), error);
+        let message = message.ok_or_else(|| out_of_reach("the consumer has ended".to_owned()))?;
+        let message = message.map_err(|error| out_of_reach(error.to_string()))?;
+        let info = message
+            .info()
+            .map_err(|error| out_of_reach(error.to_string()))?;
+        let (sequence, delivered) = (info.stream_sequence, info.consumer_sequence);
+        if delivered != self.delivered + 1 || sequence < self.next {
+            return Err(StreamError::Gap(self.name.clone(), sequence));
+        }
+        self.delivered = delivered;
+        self.next = sequence + 1;
+        Ok(stored_block(sequence, &message))
+    }
+}
+
+fn stored_block(sequence: u64, message: &jetstream::Message) -> StoredBlock {
+    let block = match cbor::decode::<Block>(&message.payload, Bound::BLOCK) {
+        Ok(block) if block.version == BLOCK_VERSION => Some(block),
+        Ok(block) => {
+            tracing::error!(
+                sequence,
+                version = block.version,
+                "a block of an unknown version"
+            );
+            None
+        }
+        Err(error) => {
+            tracing::error!(sequence, %error, "the message in the log is not a block");
+            None
+        }
+    };
+    let headers = message.headers.as_ref();
+    let accounted = headers.and_then(|headers| headers.get(header::ACCOUNTED));
+    StoredBlock {
+        sequence,
+        block,
+        accounted: accounted.map(ToString::to_string),
+    }
+}
