@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use yoshi_service::database::DatabaseArgs;
-use yoshi_service::{HasServerArgs, ServerArgs};
+use yoshi_service::{ConfigurationError, HasServerArgs, ServerArgs};
 
 /// A message server: holds all tasks of all accounts, is home of some of
 /// them, and replicates every new task through the log.
@@ -53,5 +53,9 @@ impl Arguments {
 impl HasServerArgs for Arguments {
     fn server(&self) -> &ServerArgs {
         &self.server
+    }
+
+    fn check(&self) -> Result<(), ConfigurationError> {
+        self.database.check()
     }
 }

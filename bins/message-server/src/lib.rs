@@ -61,6 +61,7 @@ pub async fn run(arguments: Arguments, context: Context) -> Result<(), Error> {
     let migrations = vec![yoshi_replica::migrations(), store::migrations()];
     let pool = database::open(&arguments.database, &context, migrations).await?;
     let id = yoshi_replica::identity(&pool).await?;
+    context.discovery.identify(id);
     let incarnation = Incarnation::random();
     tracing::info!(server = %id, %incarnation, "message server {id}");
 

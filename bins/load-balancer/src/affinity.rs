@@ -1,0 +1,217 @@
+//! Which message server is home of which account: what the bucket of affinity
+//! says, as far as this process has seen it. Pure.
+//!
+//! The bucket may deliver an entry again, or late; epochs only rise, so the
+//! highest one seen is the truth as far as it is known. Only a
+//! compare-and-set on the bucket makes a change ([`crate::assign`]).
+
+use std::collections::HashMap;
+
+use yoshi_protocol::message::roster::Affinity;
+use yoshi_protocol::{AccountName, Epoch, ServerId};
+
+/// The homes of all accounts.
+#[derive(Debug, Default)]
+pub(crate) struct Homes {
+    accounts: HashMap<AccountName, Home>,
+    /// How many accounts each server is home of, assignments in flight included.
+    counts: HashMap<ServerId, u64>,
+}
+
+/// What is known of one account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Home {
+    /// The highest epoch seen, and its server.
+    latest: Affinity,
+    /// False once the entry was deleted: the account has no home then.
+    stands: bool,
+    /// What a compare-and-set must expect.
+    revision: u64,
+}
+
+/// Where an account stands, for a compare-and-set.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// The highest epoch that the account ever had, as far as known.
+    pub(crate) epoch: Option<Epoch>,
+    /// The revision to expect; 0 for an account without entry.
+    pub(crate) revision: u64,
+}
+
+impl Homes {
+    /// The account's home.
+    pub(crate) fn get(&self, account: &AccountName) -> Option<Affinity> {
+        let home = self.accounts.get(account)?;
+        home.stands.then_some(home.latest)
+    }
+
+    /// Where the account stands.
+    pub(crate) fn standing(&self, account: &AccountName) -> Standing {
+        match self.accounts.get(account) {
+            Some(home) => Standing {
+                epoch: Some(home.latest.epoch),
+                revision: home.revision,
+            },
+            None => Standing::default(),
+        }
+    }
+
+    /// The bucket holds this entry. Entries that come again or late change nothing.
+    pub(crate) fn stored(&mut self, account: AccountName, affinity: Affinity, revision: u64) {
+        let home = Home {
+            latest: affinity,
+            stands: true,
+            revision,
+        };
+        if let Some(known) = self.accounts.get(&account) {
+            let known = *known;
+            if affinity.epoch < known.latest.epoch
+                // The same entry again, and deleted meanwhile.
+                || (affinity.epoch == known.latest.epoch && !known.stands && revision < known.revision)
+            {
+                return;
+            }
+            if known.stands {
+                self.discount(known.latest.server);
+            }
+        }
+        self.count(affinity.server);
+        self.accounts.insert(account, home);
+    }
+
+    /// The bucket holds a marker of deletion. One that comes late changes nothing.
+    pub(crate) fn deleted(&mut self, account: &AccountName, revision: u64) {
+        if let Some(home) = self.accounts.get_mut(account)
+            && home.revision < revision
+        {
+            home.revision = revision;
+            if std::mem::replace(&mut home.stands, false) {
+                let server = home.latest.server;
+                self.discount(server);
+            }
+        }
+    }
+
+    /// The leader holds nothing for the account: the bucket was lost, or never had it.
+    pub(crate) fn absent(&mut self, account: &AccountName) {
+        if let Some(home) = self.accounts.get_mut(account) {
+            home.revision = 0;
+            if std::mem::replace(&mut home.stands, false) {
+                let server = home.latest.server;
+                self.discount(server);
+            }
+        }
+    }
+
+    /// One account more, or an assignment in flight.
+    pub(crate) fn count(&mut self, server: ServerId) {
+        *self.counts.entry(server).or_default() += 1;
+    }
+
+    /// One account less, or an assignment that ended.
+    pub(crate) fn discount(&mut self, server: ServerId) {
+        if let Some(count) = self.counts.get_mut(&server) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.counts.remove(&server);
+            }
+        }
+    }
+
+    /// How many accounts the server is home of.
+    pub(crate) fn accounts_of(&self, server: ServerId) -> u64 {
+        self.counts.get(&server).copied().unwrap_or(0)
+    }
+
+    /// The servers that are home of some account.
+    pub(crate) fn servers(&self) -> impl Iterator<Item = ServerId> {
+        self.counts.keys().copied()
+    }
+
+    /// Some accounts whose home is one that `lost` names, at most `max`.
+    pub(crate) fn homed_at(&self, lost: impl Fn(ServerId) -> bool, max: usize) -> Vec<AccountName> {
+        self.accounts
+            .iter()
+            .filter(|(_, home)| home.stands && lost(home.latest.server))
+            .take(max)
+            .map(|(account, _)| account.clone())
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> AccountName {
+        AccountName::new(text).unwrap()
+    }
+
+    fn at(server: ServerId, epoch: u64) -> Affinity {
+        Affinity {
+            epoch: Epoch(epoch),
+            server,
+        }
+    }
+
+    #[test]
+    fn the_highest_epoch_counts_whatever_order_it_comes_in() {
+        let (one, two) = (ServerId::random(), ServerId::random());
+        let mut homes = Homes::default();
+        homes.stored(name("ana"), at(one, 5), 1);
+        homes.stored(name("ana"), at(two, 6), 2);
+        homes.stored(name("ana"), at(one, 5), 1);
+        assert_eq!(homes.get(&name("ana")), Some(at(two, 6)));
+        assert_eq!((homes.accounts_of(one), homes.accounts_of(two)), (0, 1));
+        // The same again is counted once.
+        homes.stored(name("ana"), at(two, 6), 2);
+        assert_eq!(homes.accounts_of(two), 1);
+    }
+
+    #[test]
+    fn a_deleted_entry_keeps_its_epoch_as_the_floor() {
+        let one = ServerId::random();
+        let mut homes = Homes::default();
+        homes.stored(name("ana"), at(one, 5), 1);
+        homes.deleted(&name("ana"), 2);
+        homes.stored(name("ana"), at(one, 5), 1);
+        assert_eq!(homes.get(&name("ana")), None);
+        assert_eq!(homes.accounts_of(one), 0);
+        let standing = Standing {
+            epoch: Some(Epoch(5)),
+            revision: 2,
+        };
+        assert_eq!(homes.standing(&name("ana")), standing);
+        homes.stored(name("ana"), at(one, 6), 3);
+        homes.deleted(&name("ana"), 2);
+        assert_eq!(homes.get(&name("ana")), Some(at(one, 6)));
+    }
+
+    #[test]
+    fn a_lost_bucket_starts_again_at_revision_zero_above_the_old_epoch() {
+        let one = ServerId::random();
+        let mut homes = Homes::default();
+        homes.stored(name("ana"), at(one, 5), 900);
+        homes.absent(&name("ana"));
+        let standing = Standing {
+            epoch: Some(Epoch(5)),
+            revision: 0,
+        };
+        assert_eq!(homes.standing(&name("ana")), standing);
+        homes.stored(name("ana"), at(one, 7), 1);
+        assert_eq!(homes.standing(&name("ana")).revision, 1);
+        assert_eq!(homes.accounts_of(one), 1);
+    }
+
+    #[test]
+    fn accounts_of_lost_servers_are_found_within_the_bound() {
+        let (one, two) = (ServerId::random(), ServerId::random());
+        let mut homes = Homes::default();
+        for index in 0..10 {
+            homes.stored(name(&format!("a{index}")), at(one, 5), 1);
+        }
+        homes.stored(name("b"), at(two, 5), 1);
+        assert_eq!(homes.homed_at(|server| server == one, 4).len(), 4);
+        assert_eq!(homes.homed_at(|server| server == two, 4), [name("b")]);
+    }
+}

@@ -1,0 +1,204 @@
+//! The load balancer: forwards each client's request to its account's home
+//! message server, and decides which server that is.
+//!
+//! Several run side by side, and none is special: whatever matters is in the KV
+//! buckets or comes by fan-out, and all of them follow both.
+
+mod affinity;
+mod assign;
+mod destroy;
+mod forward;
+mod limit;
+mod listen;
+mod query;
+mod registration;
+mod roster;
+mod spread;
+mod synced;
+mod view;
+mod watch;
+
+use std::time::Duration;
+
+use async_nats::jetstream::context::KeyValueError;
+use async_nats::jetstream::kv::Store;
+use async_nats::jetstream::{self, ContextBuilder};
+use async_nats::{Client, SubscribeError, Subscriber};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use yoshi_protocol::{ServerId, subject};
+use yoshi_service::{Context, HasServerArgs, ServerArgs};
+
+use assign::Assigner;
+use forward::Forwarder;
+use synced::{Part, Synced};
+use view::SharedView;
+
+/// Yoshi's load balancer: forwards each client's request to its account's message server
+#[derive(Debug, clap::Parser)]
+#[command(version)]
+pub struct Args {
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+impl HasServerArgs for Args {
+    fn server(&self) -> &ServerArgs {
+        &self.server
+    }
+}
+
+/// Why the load balancer ends before it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A bucket was not there in time.
+    #[error(
+        "the bucket {bucket} cannot be opened: check that the streams and buckets of nats/ were provisioned"
+    )]
+    Bucket {
+        /// Its name.
+        bucket: String,
+        /// The last attempt's error.
+        source: KeyValueError,
+    },
+    /// The buckets could not be read whole in time.
+    #[error("the buckets were not read within {0:?}")]
+    NotSynced(Duration),
+    /// A subscription failed.
+    #[error("a subject cannot be subscribed to")]
+    Subscribe(#[from] SubscribeError),
+    /// Others cannot find it.
+    #[error("the server cannot be announced")]
+    Discovery(#[source] async_nats::Error),
+    /// Something that must run for ever ended.
+    #[error("a part of the load balancer has ended")]
+    Ended,
+    /// Something that must run for ever failed.
+    #[error("a part of the load balancer has failed")]
+    Failed(#[source] tokio::task::JoinError),
+}
+
+/// Runs a load balancer until shutdown.
+///
+/// # Errors
+/// [`Error`]. Losing NATS for a while is none.
+pub async fn serve(_args: Args, context: Context) -> Result<(), Error> {
+    let id = ServerId::random();
+    let identified = context.discovery.identify(id).await;
+    identified.map_err(Error::Discovery)?;
+    let nats = &context.nats;
+    let view = SharedView::new();
+    let synced = Synced::new(context.health.clone());
+    let mut parts = JoinSet::new();
+
+    listen_to_fan_out(&mut parts, nats, &view, &synced).await?;
+    let stores = tokio::select! {
+        stores = follow_buckets(&mut parts, nats, &view, &synced) => stores?,
+        () = context.shutdown.requested() => return Ok(()),
+    };
+    // Listen to the pings for a while, beside reading the buckets.
+    tokio::select! {
+        () = sleep(Duration::from_millis(limit::LISTEN_MILLIS)) => {}
+        () = context.shutdown.requested() => return Ok(()),
+    }
+
+    let forwarder = Forwarder::new(nats.clone());
+    let assigner = Assigner::new(view.clone(), stores.affinity, forwarder.clone());
+    parts.spawn(spread::run(view.clone(), assigner.clone()));
+    let questions = queue(nats, subject::LB_QUERY_RS).await?;
+    parts.spawn(query::primary(questions, view.clone(), nats.clone()));
+    let questions = queue(nats, subject::LB_QUERY_MS).await?;
+    parts.spawn(query::message_servers(
+        questions,
+        view.clone(),
+        nats.clone(),
+    ));
+    let requests = queue(nats, subject::LB_DESTROY_MS).await?;
+    parts.spawn(destroy::run(
+        requests,
+        view.clone(),
+        stores.destroyed,
+        nats.clone(),
+    ));
+    let requests = queue(nats, subject::CLIENT_ALL).await?;
+    let shutdown = context.shutdown.clone();
+    let forwarding = forward::run(requests, view, forwarder, assigner, shutdown);
+    synced.set(Part::Requests, true);
+
+    tokio::select! {
+        () = forwarding => if context.shutdown.is_requested() { Ok(()) } else { Err(Error::Ended) },
+        ended = parts.join_next() => match ended {
+            Some(Err(error)) => Err(Error::Failed(error)),
+            Some(Ok(())) | None => Err(Error::Ended),
+        },
+    }
+}
+
+/// The buckets that are written to.
+struct Stores {
+    affinity: Store,
+    destroyed: Store,
+}
+
+async fn listen_to_fan_out(
+    parts: &mut JoinSet<()>,
+    nats: &Client,
+    view: &SharedView,
+    synced: &Synced,
+) -> Result<(), Error> {
+    let messages = nats.subscribe(subject::MS_PING).await?;
+    parts.spawn(listen::pings(messages, view.clone()));
+    let messages = nats.subscribe(subject::MS_DOWN).await?;
+    parts.spawn(listen::downs(messages, view.clone()));
+    let messages = nats.subscribe(subject::RS_NEW_PRIMARY).await?;
+    parts.spawn(listen::primaries(messages, view.clone()));
+    parts.spawn(listen::silence(view.clone(), nats.clone(), synced.clone()));
+    Ok(())
+}
+
+/// Follows the buckets; returns once all of them have been read.
+async fn follow_buckets(
+    parts: &mut JoinSet<()>,
+    nats: &Client,
+    view: &SharedView,
+    synced: &Synced,
+) -> Result<Stores, Error> {
+    let jetstream: jetstream::Context = ContextBuilder::new()
+        .timeout(Duration::from_secs(limit::JETSTREAM_SECONDS))
+        .build(nats.clone());
+    let affinity = watch::open(&jetstream, subject::AFFINITY_BUCKET).await?;
+    let destroyed = watch::open(&jetstream, subject::DESTROYED_BUCKET).await?;
+    let registration = watch::open(&jetstream, subject::REGISTRATION_BUCKET).await?;
+
+    let (seen, store, sync) = (view.clone(), affinity.clone(), synced.clone());
+    parts.spawn(watch::follow(store, Part::Affinity, sync, move |entry| {
+        listen::affinity(&seen, &entry);
+    }));
+    let (seen, store, sync) = (view.clone(), destroyed.clone(), synced.clone());
+    parts.spawn(watch::follow(store, Part::Destroyed, sync, move |entry| {
+        destroy::apply(&seen, &entry);
+    }));
+    let (seen, sync) = (view.clone(), synced.clone());
+    parts.spawn(watch::follow(
+        registration,
+        Part::Registration,
+        sync,
+        move |entry| {
+            listen::lease(&seen, &entry);
+        },
+    ));
+
+    let within = Duration::from_secs(limit::SYNC_SECONDS);
+    timeout(within, synced.buckets())
+        .await
+        .map_err(|_| Error::NotSynced(within))?;
+    Ok(Stores {
+        affinity,
+        destroyed,
+    })
+}
+
+async fn queue(nats: &Client, subject: &'static str) -> Result<Subscriber, SubscribeError> {
+    let group = subject::LB_QUEUE_GROUP.to_owned();
+    nats.queue_subscribe(subject, group).await
+}

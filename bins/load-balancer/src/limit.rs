@@ -1,0 +1,41 @@
+//! Every bound of the load balancer, in one place. Units come last in each name.
+
+/// Milliseconds without `PING_MS` after which a message server is gone.
+pub(crate) const SILENT_MILLIS_MAX: u64 = 3_000;
+/// Milliseconds between two looks at who is silent.
+pub(crate) const SWEEP_MILLIS: u64 = 250;
+/// Milliseconds between two such looks past which the load balancer itself was
+/// paused: silence in that time proves nothing.
+pub(crate) const SWEEP_GAP_MILLIS_MAX: u64 = 1_000;
+/// Milliseconds of listening to `PING_MS` before the first answer: a little over its interval.
+pub(crate) const LISTEN_MILLIS: u64 = 1_300;
+/// Message servers in the roster.
+pub(crate) const ROSTER_SERVERS_MAX: usize = 1_000;
+
+/// Seconds in which the buckets must be there and read once, at start.
+pub(crate) const SYNC_SECONDS: u64 = 30;
+/// Milliseconds between two attempts to open or to watch a bucket.
+pub(crate) const WATCH_RETRY_MILLIS: u64 = 500;
+/// Seconds that one call of JetStream may take.
+pub(crate) const JETSTREAM_SECONDS: u64 = 2;
+
+/// Accounts whose home is being assigned at once.
+pub(crate) const ASSIGNING_MAX: usize = 4_096;
+/// Requests of one account that wait for its assignment.
+pub(crate) const WAITING_PER_ACCOUNT_MAX: usize = 64;
+/// Requests that wait for assignments, all accounts together.
+pub(crate) const WAITING_MAX: usize = 10_000;
+/// Seconds after which a failing assignment is given up.
+pub(crate) const ASSIGN_SECONDS: u64 = 5;
+/// Milliseconds before an assignment is tried again.
+pub(crate) const ASSIGN_RETRY_MILLIS: u64 = 20;
+/// Longest wait before an assignment is tried again, in milliseconds.
+pub(crate) const ASSIGN_RETRY_MILLIS_MAX: u64 = 640;
+
+/// Milliseconds between two looks for accounts whose home is lost.
+pub(crate) const SPREAD_MILLIS: u64 = 500;
+/// Accounts that are moved after one such look.
+pub(crate) const SPREAD_ACCOUNTS_MAX: usize = 250;
+
+/// Attempts to write that a message server is destroyed.
+pub(crate) const DESTROY_ATTEMPTS_MAX: u32 = 3;

@@ -1,0 +1,179 @@
+//! Which message servers are there, from their pings alone. Pure: the clock is
+//! passed in.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use yoshi_protocol::limit::HOST_CHARS_MAX;
+use yoshi_protocol::message::roster::{MsDown, MsState, PingMs};
+use yoshi_protocol::{Incarnation, ServerId};
+
+use crate::limit;
+
+const SILENT_MAX: Duration = Duration::from_millis(limit::SILENT_MILLIS_MAX);
+const SWEEP_GAP_MAX: Duration = Duration::from_millis(limit::SWEEP_GAP_MILLIS_MAX);
+
+/// The message servers that are there.
+#[derive(Debug)]
+pub(crate) struct Roster {
+    live: BTreeMap<ServerId, Live>,
+    /// Those that count as down although they may still ping, and which life of them.
+    down: BTreeMap<ServerId, Option<Incarnation>>,
+    destroyed: BTreeSet<ServerId>,
+    swept_at: Instant,
+}
+
+/// A live server.
+#[derive(Debug)]
+pub(crate) struct Live {
+    /// Its latest ping.
+    pub(crate) ping: PingMs,
+    /// When it came.
+    pub(crate) heard_at: Instant,
+}
+
+/// What a ping or a sweep changed, for the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Nothing worth a word.
+    None,
+    /// The server was not there before, or is another life of itself.
+    Came,
+    /// It has another state now.
+    State,
+    /// The ping was ignored.
+    Ignored,
+}
+
+impl Roster {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            live: BTreeMap::new(),
+            down: BTreeMap::new(),
+            destroyed: BTreeSet::new(),
+            swept_at: now,
+        }
+    }
+
+    /// A server announced itself.
+    pub(crate) fn ping(&mut self, ping: PingMs, now: Instant) -> Change {
+        if self.destroyed.contains(&ping.id) || ping.host.chars().count() > HOST_CHARS_MAX {
+            return Change::Ignored;
+        }
+        if let Some(life) = self.down.get_mut(&ping.id) {
+            // It counts again once it knows that it was down: as another life,
+            // or because it says itself that it does not serve.
+            let same_life = *life.get_or_insert(ping.incarnation) == ping.incarnation;
+            if same_life && ping.state == MsState::Serving {
+                return Change::Ignored;
+            }
+            self.down.remove(&ping.id);
+        }
+        let full = self.live.len() >= limit::ROSTER_SERVERS_MAX;
+        let previous = self.live.get(&ping.id);
+        let change = match previous.map(|live| &live.ping) {
+            None if full => return Change::Ignored,
+            None => Change::Came,
+            Some(previous) if previous.incarnation != ping.incarnation => Change::Came,
+            Some(previous) if previous.state != ping.state => Change::State,
+            Some(_) => Change::None,
+        };
+        let heard_at = now;
+        self.live.insert(ping.id, Live { ping, heard_at });
+        change
+    }
+
+    /// Forgets who has been silent for too long; answers who that is. Silence
+    /// while this process could not listen (paused, or off NATS) proves nothing.
+    pub(crate) fn sweep(&mut self, now: Instant, listening: bool) -> Vec<ServerId> {
+        let paused = now.saturating_duration_since(self.swept_at) > SWEEP_GAP_MAX;
+        self.swept_at = now;
+        if paused || !listening {
+            for live in self.live.values_mut() {
+                live.heard_at = now;
+            }
+            return Vec::new();
+        }
+        let silent = |live: &Live| now.saturating_duration_since(live.heard_at) > SILENT_MAX;
+        let gone: Vec<_> = self
+            .live
+            .iter()
+            .filter(|(_, live)| silent(live))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in &gone {
+            self.live.remove(id);
+        }
+        gone
+    }
+
+    /// Somebody found a server to be down. Answers whether it was serving.
+    ///
+    /// Remembered also of a server that is silent just now: when it wakes, it
+    /// may not know yet what it missed.
+    pub(crate) fn down(&mut self, down: &MsDown) -> bool {
+        let Some(live) = self.live.get(&down.id) else {
+            if self.down.len() < limit::ROSTER_SERVERS_MAX && !self.destroyed.contains(&down.id) {
+                self.down.insert(down.id, down.incarnation);
+            }
+            return false;
+        };
+        let life = down.incarnation.unwrap_or(live.ping.incarnation);
+        if live.ping.incarnation != life || live.ping.state != MsState::Serving {
+            // An earlier life, or it knows already.
+            return false;
+        }
+        self.live.remove(&down.id);
+        self.down.insert(down.id, Some(life));
+        true
+    }
+
+    /// A server is out of the system for good.
+    pub(crate) fn destroy(&mut self, id: ServerId) {
+        self.live.remove(&id);
+        self.down.remove(&id);
+        self.destroyed.insert(id);
+    }
+
+    /// An operator took the destruction back.
+    pub(crate) fn restore(&mut self, id: ServerId) {
+        self.destroyed.remove(&id);
+    }
+
+    pub(crate) fn state(&self, id: ServerId) -> Option<MsState> {
+        self.live.get(&id).map(|live| live.ping.state)
+    }
+
+    pub(crate) fn is_serving(&self, id: ServerId) -> bool {
+        self.state(id) == Some(MsState::Serving)
+    }
+
+    pub(crate) fn is_destroyed(&self, id: ServerId) -> bool {
+        self.destroyed.contains(&id)
+    }
+
+    /// Whether the server's accounts should move without waiting for their next
+    /// request. Not while it only catches up: that takes moments.
+    pub(crate) fn is_lost(&self, id: ServerId) -> bool {
+        matches!(self.state(id), None | Some(MsState::Draining))
+    }
+
+    /// Everybody who is there, by id.
+    pub(crate) fn live(&self) -> impl Iterator<Item = &Live> {
+        self.live.values()
+    }
+
+    /// Those that may be given accounts, by id.
+    pub(crate) fn serving(&self) -> impl Iterator<Item = &PingMs> {
+        let serving = |ping: &&PingMs| ping.state == MsState::Serving;
+        self.live.values().map(|live| &live.ping).filter(serving)
+    }
+
+    /// Those that were destroyed, by id.
+    pub(crate) fn destroyed(&self) -> impl Iterator<Item = ServerId> {
+        self.destroyed.iter().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests;

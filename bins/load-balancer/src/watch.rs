@@ -1,0 +1,90 @@
+//! Follows a bucket of KV: everything that it holds, then every change.
+//!
+//! Entries may come again, after a reconnect for example, and late: whoever
+//! applies them must not mind.
+
+use std::time::Duration;
+
+use async_nats::jetstream::Context;
+use async_nats::jetstream::kv::{Entry, Store, Watch};
+use futures::StreamExt;
+use tokio::time::{Instant, sleep};
+
+use crate::Error;
+use crate::limit;
+use crate::synced::{Part, Synced};
+
+const RETRY: Duration = Duration::from_millis(limit::WATCH_RETRY_MILLIS);
+
+/// Opens a bucket; waits for it within [`limit::SYNC_SECONDS`].
+pub(crate) async fn open(jetstream: &Context, bucket: &str) -> Result<Store, Error> {
+    let deadline = Instant::now() + Duration::from_secs(limit::SYNC_SECONDS);
+    loop {
+        match jetstream.get_key_value(bucket).await {
+            Ok(store) => return Ok(store),
+            Err(source) if Instant::now() >= deadline => {
+                let bucket = bucket.to_owned();
+                return Err(Error::Bucket { bucket, source });
+            }
+            Err(error) => {
+                tracing::warn!(bucket, %error, "waiting for the bucket {bucket}");
+                sleep(RETRY).await;
+            }
+        }
+    }
+}
+
+/// Follows the bucket for ever; whatever breaks is begun again.
+pub(crate) async fn follow(store: Store, part: Part, synced: Synced, mut apply: impl FnMut(Entry)) {
+    loop {
+        let error = match begin(&store).await {
+            Ok((mut watch, empty)) => {
+                if empty {
+                    synced.set(part, true);
+                }
+                run(&mut watch, part, &synced, &mut apply).await
+            }
+            Err(error) => error,
+        };
+        synced.set(part, false);
+        tracing::warn!(
+            bucket = store.name,
+            error,
+            "watch of {} broken, begun again: {error}",
+            store.name
+        );
+        sleep(RETRY).await;
+    }
+}
+
+/// A watch, and whether the bucket was empty when it began: then nothing comes
+/// that would tell that everything has come.
+async fn begin(store: &Store) -> Result<(Watch, bool), String> {
+    // `watch_many` for its delivery of what is there already.
+    let watch = store.watch_many_with_history([">"]).await;
+    let watch = watch.map_err(|error| error.to_string())?;
+    let info = store.stream.get_info().await;
+    let info = info.map_err(|error| error.to_string())?;
+    Ok((watch, info.state.messages == 0))
+}
+
+async fn run(
+    watch: &mut Watch,
+    part: Part,
+    synced: &Synced,
+    apply: &mut impl FnMut(Entry),
+) -> String {
+    loop {
+        match watch.next().await {
+            Some(Ok(entry)) => {
+                let current = entry.seen_current;
+                apply(entry);
+                if current {
+                    synced.set(part, true);
+                }
+            }
+            Some(Err(error)) => return error.to_string(),
+            None => return "it ended".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! A server's own Postgres database: waited for, checked, migrated, pooled.
+
+mod durability;
+mod settings;
+
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use tokio::time::Instant;
+use tokio_postgres::NoTls;
+use tokio_postgres::error::SqlState;
+
+use crate::args::ConfigurationError;
+use crate::limit;
+use crate::run::Context;
+
+pub use settings::DatabaseArgs;
+
+/// Taken while migrations run, so that two processes never migrate at once.
+const MIGRATION_LOCK: i64 = 0x796f_7368_6901;
+
+/// Why there is no database to work with.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A setting, of this server or of Postgres, cannot work.
+    #[error("the database cannot be used")]
+    Configuration(#[source] ConfigurationError),
+    /// Postgres was not there in time.
+    #[error(
+        "no connection to Postgres within {within:?}: check that it runs where --database-url says"
+    )]
+    Unreachable {
+        /// How long was waited.
+        within: Duration,
+        /// The last attempt's error.
+        source: tokio_postgres::Error,
+    },
+    /// Postgres stopped answering, or refused a question about its settings.
+    #[error("Postgres does not answer")]
+    Query(#[from] tokio_postgres::Error),
+    /// The server was asked to stop meanwhile.
+    #[error("asked to stop while waiting for Postgres")]
+    Stopped,
+    /// The schema is newer than this program, or was changed by hand.
+    #[error(
+        "the schema of the database is not one that this program knows: run the release that made it, or a later one"
+    )]
+    Schema(#[source] Box<refinery::Error>),
+    /// A migration failed; it was rolled back.
+    #[error("the schema of the database cannot be brought up to date")]
+    Migration(#[source] Box<refinery::Error>),
+    /// The connection for the migrations failed.
+    #[error("no connection to Postgres for the migrations")]
+    MigrationConnection(#[source] postgres::Error),
+    /// The migrations' thread ended early.
+    #[error("the migrations were interrupted")]
+    Interrupted(#[source] tokio::task::JoinError),
+    /// The pool cannot be built.
+    #[error("the connection pool cannot be built")]
+    Pool(#[from] deadpool_postgres::BuildError),
+}
+
+/// Waits for Postgres within [`limit::DATABASE_WAIT_SECONDS`], checks its version
+/// and that it keeps what it has committed, runs the migrations, builds the pool.
+///
+/// Each runner keeps its own history table (`set_migration_table_name`), and
+/// refuses a history with entries that it does not know.
+///
+/// # Errors
+/// [`Error`]; with a [`ConfigurationError`] inside, where a setting must change.
+pub async fn open(
+    args: &DatabaseArgs,
+    context: &Context,
+    migrations: Vec<refinery::Runner>,
+) -> Result<Pool, Error> {
+    let config = args.config(context.role).map_err(Error::Configuration)?;
+    tokio::select! {
+        waited = wait(&config, context.unsafe_durability) => waited?,
+        () = context.shutdown.requested() => return Err(Error::Stopped),
+    }
+    let migrating = config.clone();
+    tokio::task::spawn_blocking(move || migrate(migrating, &migrations))
+        .await
+        .map_err(Error::Interrupted)??;
+    let manager = Manager::from_config(
+        config,
+        NoTls,
+        ManagerConfig {
+            recycling_method: RecyclingMethod::Fast,
+        },
+    );
+    let attempt = Duration::from_secs(limit::DATABASE_ATTEMPT_SECONDS);
+    Ok(Pool::builder(manager)
+        .max_size(args.pool_size())
+        .wait_timeout(Some(Duration::from_secs(limit::DATABASE_POOL_WAIT_SECONDS)))
+        .create_timeout(Some(attempt))
+        .recycle_timeout(Some(attempt))
+        .runtime(Runtime::Tokio1)
+        .build()?)
+}
+
+/// Connects as soon as Postgres lets us, and checks it.
+async fn wait(config: &tokio_postgres::Config, unsafe_durability: bool) -> Result<(), Error> {
+    let within = Duration::from_secs(limit::DATABASE_WAIT_SECONDS);
+    let deadline = Instant::now() + within;
+    let mut said = false;
+    loop {
+        let error = match config.connect(NoTls).await {
+            Ok((client, connection)) => {
+                let connection = tokio::spawn(connection);
+                let checked = durability::check(&client, unsafe_durability).await;
+                drop(client);
+                // Its end is the client's, and its errors were the queries'.
+                drop(connection.await);
+                return checked;
+            }
+            Err(error) => error,
+        };
+        if let Some(setting) = hopeless(&error) {
+            return Err(Error::Configuration(setting));
+        }
+        if Instant::now() >= deadline {
+            return Err(Error::Unreachable {
+                within,
+                source: error,
+            });
+        }
+        if !said {
+            tracing::warn!(%error, "waiting for Postgres");
+            said = true;
+        }
+        tokio::time::sleep(Duration::from_millis(limit::CONNECT_RETRY_MILLIS)).await;
+    }
+}
+
+/// What no waiting will mend.
+fn hopeless(error: &tokio_postgres::Error) -> Option<ConfigurationError> {
+    let state = error.code()?;
+    let hopeless = [
+        SqlState::INVALID_PASSWORD,
+        SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+        SqlState::INVALID_CATALOG_NAME,
+        SqlState::INSUFFICIENT_PRIVILEGE,
+    ];
+    let detail = error.as_db_error()?.message();
+    hopeless.contains(state).then(|| {
+        ConfigurationError::new(format!(
+            "Postgres refuses the connection ({detail}): check --database-url and \
+             --database-password-file, and that the database exists"
+        ))
+    })
+}
+
+/// Runs the migrations, on a thread that may block.
+fn migrate(config: tokio_postgres::Config, runners: &[refinery::Runner]) -> Result<(), Error> {
+    let mut client = postgres::Config::from(config)
+        .connect(NoTls)
+        .map_err(Error::MigrationConnection)?;
+    client
+        .batch_execute(&format!(
+            "SET statement_timeout = {timeout}; SET lock_timeout = {timeout};
+             SELECT pg_advisory_lock({MIGRATION_LOCK})",
+            timeout = limit::DATABASE_MIGRATION_MILLIS
+        ))
+        .map_err(Error::MigrationConnection)?;
+    for runner in runners {
+        let report = runner.run(&mut client).map_err(|error| {
+            let error = Box::new(error);
+            match error.kind() {
+                refinery::error::Kind::DivergentVersion(..)
+                | refinery::error::Kind::MissingVersion(_) => Error::Schema(error),
+                _ => Error::Migration(error),
+            }
+        })?;
+        for migration in report.applied_migrations() {
+            tracing::info!(%migration, "migration {migration} applied");
+        }
+    }
+    client.close().map_err(Error::MigrationConnection)
+}

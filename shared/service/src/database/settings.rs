@@ -1,0 +1,130 @@
+//! Where the database is, and the settings of each connection to it.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use tokio_postgres::Config;
+
+use crate::args::{ConfigurationError, password_from};
+use crate::limit;
+
+/// The arguments of a server that owns a database.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DatabaseArgs {
+    /// The server's own database: postgres://USER@HOST:PORT/DATABASE.
+    /// May hold a password in the variable, never as an argument
+    #[arg(
+        long,
+        env = "YOSHI_DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    database_url: SecretString,
+
+    /// File with the password for it
+    #[arg(long, env = "YOSHI_DATABASE_PASSWORD_FILE", value_name = "FILE")]
+    database_password_file: Option<PathBuf>,
+
+    /// Connections to it, at most
+    #[arg(long, env = "YOSHI_DATABASE_POOL_SIZE", default_value_t = 8,
+          value_parser = clap::value_parser!(u16).range(1..=200), value_name = "COUNT")]
+    database_pool_size: u16,
+}
+
+impl DatabaseArgs {
+    /// Checks the arguments; for [`crate::HasServerArgs::check`].
+    ///
+    /// # Errors
+    /// [`ConfigurationError`], in words for the operator.
+    pub fn check(&self) -> Result<(), ConfigurationError> {
+        self.config("check").map(drop)
+    }
+
+    pub(super) fn pool_size(&self) -> usize {
+        usize::from(self.database_pool_size)
+    }
+
+    /// The settings of every connection.
+    pub(super) fn config(&self, role: &str) -> Result<Config, ConfigurationError> {
+        let mut config = Config::from_str(self.database_url.expose_secret()).map_err(|_| {
+            // The parser's words may quote the password.
+            ConfigurationError::new(
+                "--database-url: not a URL of Postgres; use something like \
+                 postgres://yoshi@127.0.0.1:5432/ms1",
+            )
+        })?;
+        if config.get_hosts().is_empty()
+            || config.get_user().is_none()
+            || config.get_dbname().is_none()
+        {
+            return Err(ConfigurationError::new(
+                "--database-url: name host, user and database, as in \
+                 postgres://yoshi@127.0.0.1:5432/ms1",
+            ));
+        }
+        if let Some(path) = &self.database_password_file {
+            let password = password_from("--database-password-file", path)?;
+            config.password(password.expose_secret());
+        }
+        let bounds = format!(
+            "-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={}",
+            limit::DATABASE_STATEMENT_MILLIS,
+            limit::DATABASE_LOCK_MILLIS,
+            limit::DATABASE_IDLE_TRANSACTION_MILLIS
+        );
+        // Options of the URL come last, so that they win.
+        let options = match config.get_options() {
+            Some(given) => format!("{bounds} {given}"),
+            None => bounds,
+        };
+        config
+            .options(options)
+            .application_name(format!("yoshi-{role}"))
+            .connect_timeout(Duration::from_secs(limit::DATABASE_ATTEMPT_SECONDS));
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(url: &str) -> DatabaseArgs {
+        DatabaseArgs {
+            database_url: url.to_owned().into(),
+            database_password_file: None,
+            database_pool_size: 8,
+        }
+    }
+
+    #[test]
+    fn every_connection_is_named_and_bounded() {
+        let url = "postgres://yoshi@127.0.0.1/ms1?options=-c%20work_mem%3D64MB";
+        let config = args(url).config("message-server").unwrap();
+        assert_eq!(config.get_application_name(), Some("yoshi-message-server"));
+        let options = config.get_options().unwrap();
+        assert!(options.contains("statement_timeout=60000"), "{options}");
+        assert!(options.contains("lock_timeout=10000"), "{options}");
+        assert!(options.ends_with("-c work_mem=64MB"), "{options}");
+    }
+
+    #[test]
+    fn wrong_urls_are_refused_without_being_quoted() {
+        for url in [
+            "nonsense with secret",
+            "postgres://yoshi:secret@127.0.0.1",
+            "postgres://127.0.0.1/secret",
+            "postgres://yoshi:secret@127.0.0.1:port/ms1",
+        ] {
+            let refusal = args(url).check().unwrap_err().to_string();
+            assert!(refusal.contains("--database-url"), "{refusal}");
+            assert!(!refusal.contains("secret"), "{refusal}");
+        }
+        let mut args = args("postgres://yoshi@127.0.0.1/ms1");
+        args.database_password_file = Some("/nowhere/at/all".into());
+        let refusal = args.check().unwrap_err().to_string();
+        assert!(refusal.contains("--database-password-file"), "{refusal}");
+    }
+}

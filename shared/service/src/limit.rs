@@ -1,0 +1,39 @@
+//! Every bound of start-up, shutdown and the shared connections, in one place.
+//! Units come last in each name.
+
+/// Threads for blocking work: password hashes, migrations, name lookups.
+pub const BLOCKING_THREADS_MAX: usize = 16;
+/// Seconds that the runtime waits for blocking work when the process ends.
+pub const RUNTIME_END_SECONDS: u64 = 2;
+/// Seconds between two runs of the metrics' upkeep.
+pub const METRICS_UPKEEP_SECONDS: u64 = 5;
+/// Bytes of a password file.
+pub const PASSWORD_FILE_BYTES_MAX: u64 = 4 * 1024;
+
+/// Milliseconds between two attempts to reach NATS or Postgres at start.
+pub const CONNECT_RETRY_MILLIS: u64 = 250;
+/// Seconds that one attempt to reach NATS may take.
+pub const NATS_ATTEMPT_SECONDS: u64 = 5;
+/// Seconds that a request may take where the caller names no bound.
+pub const NATS_REQUEST_SECONDS: u64 = 5;
+/// Seconds that the last messages may take to leave when the process ends.
+pub const NATS_FLUSH_SECONDS: u64 = 2;
+/// Messages that wait for one subscription before further ones are dropped.
+pub const NATS_SUBSCRIPTION_MESSAGES_MAX: usize = 65_536;
+
+/// Seconds that a server waits for Postgres at start.
+pub const DATABASE_WAIT_SECONDS: u64 = 60;
+/// Seconds that one attempt to reach Postgres may take.
+pub const DATABASE_ATTEMPT_SECONDS: u64 = 5;
+/// Seconds that a caller waits for a free connection of the pool.
+pub const DATABASE_POOL_WAIT_SECONDS: u64 = 10;
+/// Milliseconds that one statement may run.
+pub const DATABASE_STATEMENT_MILLIS: u64 = 60_000;
+/// Milliseconds that one statement may wait for a lock.
+pub const DATABASE_LOCK_MILLIS: u64 = 10_000;
+/// Milliseconds that a transaction may stay open without a statement.
+pub const DATABASE_IDLE_TRANSACTION_MILLIS: u64 = 60_000;
+/// Milliseconds that one statement of a migration may run.
+pub const DATABASE_MIGRATION_MILLIS: u64 = 10 * 60_000;
+/// The oldest Postgres, as `server_version_num` counts.
+pub const DATABASE_VERSION_MIN: u32 = 150_000;

@@ -1,0 +1,145 @@
+//! The connection to NATS: who the server is there, how long it waits for it,
+//! and what becomes of events that no caller would see.
+
+use std::time::Duration;
+
+use async_nats::connection::State;
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerError};
+use metrics::counter;
+use secrecy::ExposeSecret;
+use tokio::time::Instant;
+
+use crate::args::{ConfigurationError, Settings};
+use crate::limit;
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// NATS knows neither user nor password, or not this pair.
+    #[error("NATS refuses the server's user")]
+    Refused(#[source] ConfigurationError),
+    /// NATS was not there in time.
+    #[error(
+        "no connection to NATS at {urls} within {within:?}: check that it runs there (--nats-url, --nats-connect-seconds)"
+    )]
+    Unreachable {
+        urls: String,
+        within: Duration,
+        source: async_nats::ConnectError,
+    },
+}
+
+/// Connects, and stays connected: later losses are mended in the background.
+pub(crate) async fn connect(role: &str, settings: &Settings) -> Result<Client, Error> {
+    let deadline = Instant::now() + settings.nats_connect;
+    let mut said = false;
+    loop {
+        let error = match options(role, settings)
+            .connect(&settings.nats_servers[..])
+            .await
+        {
+            Ok(client) => return Ok(client),
+            Err(error) => error,
+        };
+        if error.kind() == ConnectErrorKind::AuthorizationViolation {
+            return Err(Error::Refused(ConfigurationError::new(format!(
+                "NATS refuses user {:?}: check --nats-user, and --nats-password-file against the \
+                 configuration of NATS",
+                settings.nats_user
+            ))));
+        }
+        if Instant::now() >= deadline {
+            return Err(Error::Unreachable {
+                urls: urls(settings),
+                within: settings.nats_connect,
+                source: error,
+            });
+        }
+        if !said {
+            let urls = urls(settings);
+            tracing::warn!(nats.urls = urls, %error, "waiting for NATS at {urls}");
+            said = true;
+        }
+        tokio::time::sleep(Duration::from_millis(limit::CONNECT_RETRY_MILLIS)).await;
+    }
+}
+
+fn urls(settings: &Settings) -> String {
+    let urls: Vec<_> = settings
+        .nats_servers
+        .iter()
+        .map(|server| format!("{}:{}", server.host(), server.port()))
+        .collect();
+    urls.join(",")
+}
+
+fn options(role: &str, settings: &Settings) -> ConnectOptions {
+    let user = &settings.nats_user;
+    let options = ConnectOptions::new()
+        .name(format!("yoshi {role} at {}", settings.host))
+        // Each user may read its own answers only.
+        .custom_inbox_prefix(format!("_INBOX_{user}"))
+        .connection_timeout(Duration::from_secs(limit::NATS_ATTEMPT_SECONDS))
+        .request_timeout(Some(Duration::from_secs(limit::NATS_REQUEST_SECONDS)))
+        .subscription_capacity(limit::NATS_SUBSCRIPTION_MESSAGES_MAX)
+        .event_callback(|event| async move { note(&event) });
+    match &settings.nats_password {
+        Some(password) => {
+            options.user_and_password(user.clone(), password.expose_secret().to_owned())
+        }
+        None => options,
+    }
+}
+
+/// Logs and counts what happens to the connection. A denied publish or
+/// subscription shows here and nowhere else: its caller only waits in vain.
+fn note(event: &Event) {
+    match event {
+        Event::Connected => tracing::info!("connected to NATS"),
+        Event::Disconnected => {
+            counter!("yoshi_nats_disconnects_total").increment(1);
+            tracing::warn!("connection to NATS lost; reconnecting");
+        }
+        Event::SlowConsumer(subscription) => {
+            counter!("yoshi_nats_slow_consumers_total").increment(1);
+            tracing::error!(
+                subscription,
+                "messages of NATS dropped: subscription {subscription} is too slow"
+            );
+        }
+        Event::ServerError(ServerError::Other(text)) if is_violation(text) => {
+            counter!("yoshi_nats_permission_violations_total").increment(1);
+            tracing::error!(
+                error = text,
+                "NATS denied something that this server needs: {text}"
+            );
+        }
+        Event::ServerError(error) => {
+            counter!("yoshi_nats_errors_total").increment(1);
+            tracing::error!(%error, "error of NATS: {error}");
+        }
+        Event::ClientError(error) => {
+            counter!("yoshi_nats_errors_total").increment(1);
+            tracing::warn!(%error, "trouble with NATS: {error}");
+        }
+        Event::LameDuckMode => tracing::warn!("this server of NATS is about to stop"),
+        Event::Draining | Event::Closed => tracing::debug!("{event}"),
+    }
+}
+
+fn is_violation(text: &str) -> bool {
+    text.to_ascii_lowercase().contains("permissions violation")
+}
+
+/// Lets the last messages leave, within a bound.
+pub(crate) async fn finish(client: &Client) {
+    if client.connection_state() != State::Connected {
+        return;
+    }
+    let bound = Duration::from_secs(limit::NATS_FLUSH_SECONDS);
+    match tokio::time::timeout(bound, client.flush()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "the last messages may not have left"),
+        Err(_) => tracing::warn!("the last messages did not leave within {bound:?}"),
+    }
+}
