@@ -1,1 +1,22 @@
-//! placeholder
+//! The harness of the integration tests: real parts as values.
+//!
+//! [`Nats`], [`Postgres`] and [`Server`] are private processes on free loopback
+//! ports that end with the value, also when a test panics, and, through a
+//! [`process`] that outlives the test program for a moment, when that program
+//! is killed. [`System`] is all of them together. What a failed test leaves is
+//! kept in `target/tmp`, and the test says where. Tests wait with
+//! [`eventually`], never with a bare sleep.
+
+pub mod eventually;
+pub mod nats;
+pub mod place;
+pub mod postgres;
+pub mod process;
+pub mod server;
+pub mod system;
+
+pub use eventually::eventually;
+pub use nats::{Nats, User};
+pub use postgres::{Database, Postgres};
+pub use server::Server;
+pub use system::{System, SystemSettings};

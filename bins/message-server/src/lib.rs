@@ -61,7 +61,9 @@ pub async fn run(arguments: Arguments, context: Context) -> Result<(), Error> {
     let migrations = vec![yoshi_replica::migrations(), store::migrations()];
     let pool = database::open(&arguments.database, &context, migrations).await?;
     let id = yoshi_replica::identity(&pool).await?;
-    context.discovery.identify(id);
+    if let Err(error) = context.discovery.identify(id).await {
+        tracing::warn!(%error, "the server is not listed among the NATS services");
+    }
     let incarnation = Incarnation::random();
     tracing::info!(server = %id, %incarnation, "message server {id}");
 

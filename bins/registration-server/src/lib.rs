@@ -1,0 +1,131 @@
+//! The registration server: accounts, passwords and tokens (§4.3).
+//!
+//! Every registration server applies the accounts log to its own database
+//! (`machine`, `rules`, `store`). One of them is primary (`election`,
+//! `candidate`, `lease`): it alone answers (`serve`) and adds to the log.
+
+mod arguments;
+mod backups;
+mod candidate;
+mod election;
+mod lease;
+mod limit;
+mod machine;
+mod password;
+mod rules;
+mod serve;
+mod start;
+mod store;
+mod token;
+
+pub use arguments::Arguments;
+
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use yoshi_replica::Standing;
+use yoshi_service::{Context, Health};
+
+use crate::limit::HEALTH_INTERVAL;
+use crate::start::Started;
+
+/// Why a registration server ends before it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database cannot be used.
+    #[error("the database cannot be used")]
+    Database(#[from] yoshi_service::database::Error),
+    /// The server's identity cannot be read or made.
+    #[error("the server's identity cannot be read from its database")]
+    Identity(#[from] yoshi_replica::DatabaseError),
+    /// The primary's epoch cannot be read.
+    #[error("the accounts cannot be read from the database")]
+    Store(#[from] store::query::Error),
+    /// The replica cannot start.
+    #[error("the accounts log cannot be followed")]
+    Replica(#[from] yoshi_replica::StartError),
+    /// The replica must not go on.
+    #[error("the accounts log must not be followed any further")]
+    Ended(#[from] yoshi_replica::ReplicaError),
+    /// The lease cannot be used.
+    #[error("the primary's lease cannot be used")]
+    Lease(#[from] lease::Error),
+    /// Passwords cannot be hashed.
+    #[error("passwords cannot be hashed")]
+    Password(#[from] password::Error),
+    /// NATS refused a subscription.
+    #[error("NATS refused a subscription")]
+    Subscribe(#[from] async_nats::SubscribeError),
+    /// The server cannot be announced.
+    #[error("the server cannot be announced")]
+    Discovery(#[source] async_nats::Error),
+}
+
+/// Runs a registration server until it is asked to stop, or must not go on.
+///
+/// # Errors
+/// [`Error`].
+pub async fn run(arguments: Arguments, context: Context) -> Result<(), Error> {
+    let Started {
+        mut replica,
+        server,
+        requests,
+        candidate,
+        standing,
+        role,
+    } = start::start(&arguments, &context).await?;
+    // Dropping `leave` makes the candidate give up the lease and end.
+    let (leave, left) = oneshot::channel::<()>();
+    let candidate = tokio::spawn(candidate.run(left));
+    let health = tokio::spawn(tell_health(context.health.clone(), standing, role));
+
+    let stop = context.shutdown.clone();
+    let serving = tokio::spawn(serve::run(server, requests, async move {
+        stop.requested().await;
+    }));
+    let ended = tokio::select! {
+        ended = replica.finished() => ended,
+        () = context.shutdown.requested() => Ok(()),
+    };
+    health.abort();
+    context.health.not_ready("the server shuts down");
+    if ended.is_ok() {
+        // First finish what is in hand as primary, then let another server be it.
+        drop(serving.await);
+        drop(leave);
+        drop(candidate.await);
+        replica.stop().await;
+    } else {
+        // What is in hand has no log to go to: let another server be primary at once.
+        serving.abort();
+        drop(leave);
+        drop(candidate.await);
+    }
+    Ok(ended?)
+}
+
+/// Ready: a backup at the tail of the log, or the primary.
+async fn tell_health(
+    health: Health,
+    standing: tokio::sync::watch::Receiver<Standing>,
+    role: tokio::sync::watch::Receiver<election::Role>,
+) {
+    let mut ticks = tokio::time::interval(HEALTH_INTERVAL);
+    loop {
+        ticks.tick().await;
+        let primary = role.borrow().primary_epoch(std::time::Instant::now());
+        let standing = standing.borrow().clone();
+        match standing {
+            Standing::AtTail => health.ready(),
+            _ if primary.is_some() => health.ready(),
+            Standing::CatchingUp => health.not_ready("catching up with the accounts log"),
+            Standing::OutOfReach => health.not_ready("the accounts log cannot be reached"),
+            Standing::Lost(what) => health.not_ready(what),
+        }
+    }
+}
+
+/// The β and slack after which a change's outcome counts as unknown.
+fn change_max(beta: Duration) -> Duration {
+    beta + limit::CHANGE_SLACK
+}

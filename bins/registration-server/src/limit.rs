@@ -1,0 +1,48 @@
+//! Every bound of this server that is not a setting, in one place. Units come last in each name.
+
+use std::time::Duration;
+
+/// Tokens of one account. One more log-in ends the oldest.
+pub(crate) const TOKENS_PER_ACCOUNT_MAX: usize = 100;
+/// Characters of a password's hash as a PHC string; argon2id needs about 100.
+pub(crate) const PASSWORD_HASH_CHARS_MAX: usize = 255;
+
+/// Requests that are worked on at once; the next one is answered `busy`.
+pub(crate) const REQUESTS_IN_HAND_MAX: usize = 1_000;
+/// Passwords that wait for a core at once; the next one is answered `busy`.
+pub(crate) const PASSWORDS_WAITING_MAX: usize = 256;
+/// How long past β a change may stay without a result before its outcome is answered as unknown.
+pub(crate) const CHANGE_SLACK: Duration = Duration::from_secs(5);
+/// How long a database query of a request may take.
+pub(crate) const QUERY_MAX: Duration = Duration::from_secs(5);
+/// How long requests in hand may take to end at shutdown before the lease is released.
+pub(crate) const DRAIN_MAX: Duration = Duration::from_secs(5);
+
+/// Entries in one page of `POLL_RS`.
+pub(crate) const LOG_PAGE_ENTRIES_MAX: usize = 2_000;
+/// Bytes of entries in one page of `POLL_RS`; leaves room for the envelope.
+pub(crate) const LOG_PAGE_BYTES_MAX: usize = 700 * 1024;
+
+/// Backups that a primary keeps track of at once; more than anybody runs.
+pub(crate) const BACKUPS_MAX: usize = 64;
+/// How long a new primary lets the backups find it before it answers: a change
+/// that is reported meanwhile would be on itself alone.
+pub(crate) const SETTLE: Duration = Duration::from_millis(250);
+/// How often a primary repeats `NEW_PRIM_REG`, for those who missed it.
+pub(crate) const ANNOUNCE_INTERVAL: Duration = Duration::from_secs(5);
+/// How often a candidate looks whether the lease has ended.
+pub(crate) const LEASE_POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// How often the election's clock ticks.
+pub(crate) const TICK_INTERVAL: Duration = Duration::from_millis(50);
+/// How long one read or write of the lease may take.
+pub(crate) const LEASE_CALL_MAX: Duration = Duration::from_secs(2);
+/// How long a claim waits that found the log full.
+pub(crate) const CLAIM_PAUSE: Duration = Duration::from_millis(100);
+/// How long one question to the load balancers may take at start.
+pub(crate) const BALANCER_QUERY_MAX: Duration = Duration::from_secs(1);
+/// How long the bucket of the lease may take to be there at start.
+pub(crate) const LEASE_OPEN_MAX: Duration = Duration::from_secs(30);
+/// How long is waited between two tries to open it.
+pub(crate) const LEASE_OPEN_PAUSE: Duration = Duration::from_millis(500);
+/// How often the server's health is looked at.
+pub(crate) const HEALTH_INTERVAL: Duration = Duration::from_millis(500);

@@ -1,0 +1,249 @@
+//! The registration servers' state machine: decodes entries, reads what they
+//! touch into a working set, lets the rules decide, and writes the difference.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_bytes::ByteBuf;
+use tokio::sync::watch;
+use tokio_postgres::{Client, Row};
+use uuid::Uuid;
+use yoshi_protocol::cbor::{self, Bound};
+use yoshi_protocol::message::log::{AccountEntry, AccountOp, LogEntry, LogPage};
+use yoshi_protocol::{AccountName, Position};
+use yoshi_replica::{Decision, Entry, Query, StateMachine, Write};
+
+use crate::limit::{LOG_PAGE_BYTES_MAX, LOG_PAGE_ENTRIES_MAX};
+use crate::rules::{self, Done, Outcome, Primary, TokenHash, WorkingSet};
+use crate::store::batch::{self, Statements};
+use crate::store::query;
+
+/// The machine. Beside its database it has one thing: the place where it tells
+/// this process of a new primary. Nothing that it decides depends on it.
+pub(crate) struct Accounts {
+    primary: watch::Sender<Primary>,
+}
+
+/// An entry with its position; `None` if it cannot be read.
+pub(crate) struct Decoded {
+    position: Position,
+    bytes: bytes::Bytes,
+    entry: Option<AccountEntry>,
+}
+
+impl Accounts {
+    /// A machine, and where to learn of every new primary, beginning with `primary`.
+    #[must_use]
+    pub(crate) fn new(primary: Primary) -> (Self, watch::Receiver<Primary>) {
+        let (sender, receiver) = watch::channel(primary);
+        (Self { primary: sender }, receiver)
+    }
+
+    /// Tells of a primary in the log. It may be told before the batch is
+    /// committed; that only makes a deposed primary step down sooner.
+    fn tell(&self, primary: Primary) {
+        self.primary.send_if_modified(|known| {
+            let newer = primary.epoch > known.epoch;
+            if newer {
+                *known = primary;
+            }
+            newer
+        });
+    }
+}
+
+/// Decodes an entry; what cannot be read is none.
+fn decode(bytes: &[u8]) -> Option<AccountEntry> {
+    cbor::decode(bytes, Bound::ENTRY).ok()
+}
+
+impl StateMachine for Accounts {
+    type Outcome = Outcome;
+    type Batch = Vec<Decoded>;
+    type Statements = Statements;
+
+    async fn prepare(client: &Client) -> Result<Statements, tokio_postgres::Error> {
+        Statements::prepare(client).await
+    }
+
+    fn decode(&self, entries: &[Entry]) -> Vec<Decoded> {
+        entries
+            .iter()
+            .map(|entry| Decoded {
+                position: entry.position,
+                bytes: entry.bytes.clone(),
+                entry: decode(&entry.bytes),
+            })
+            .collect()
+    }
+
+    fn reads(&self, statements: &Statements, batch: &Vec<Decoded>) -> Vec<Query> {
+        let entries = || batch.iter().filter_map(|decoded| decoded.entry.as_ref());
+        let ids: BTreeSet<Uuid> = entries().map(|entry| entry.id).collect();
+        let names: BTreeSet<&AccountName> = entries()
+            .filter_map(|entry| rules::account_of(&entry.op))
+            .collect();
+        let names: Vec<String> = names.iter().map(|name| name.as_str().to_owned()).collect();
+        let hashes: BTreeSet<TokenHash> = entries()
+            .filter_map(|entry| match &entry.op {
+                AccountOp::LogIn(token) => TokenHash::from_slice(&token.token_hash),
+                AccountOp::LogOut(end) => TokenHash::from_slice(&end.token_hash),
+                AccountOp::Primary(_)
+                | AccountOp::Create(_)
+                | AccountOp::ChangePassword(_)
+                | AccountOp::Set(_) => None,
+            })
+            .collect();
+        vec![
+            statements.read_primary(),
+            statements.read_done(ids.into_iter().collect()),
+            statements.read_accounts(names.clone()),
+            statements.read_tokens(names, hashes.into_iter().collect()),
+        ]
+    }
+
+    fn decide(
+        &self,
+        statements: &Statements,
+        batch: Vec<Decoded>,
+        rows: &[Vec<Row>],
+    ) -> Result<Decision<Outcome>, tokio_postgres::Error> {
+        let mut set = load(rows)?;
+        let outcomes: Vec<Outcome> = batch
+            .iter()
+            .map(|decoded| rules::apply(&mut set, decoded.position, decoded.entry.as_ref()))
+            .collect();
+        if let Some(primary) = set.changed_primary() {
+            self.tell(primary);
+        }
+        metrics::counter!("yoshi_rs_entries_applied_total").increment(outcomes.len() as u64);
+        let refused = outcomes
+            .iter()
+            .filter(|outcome| matches!(outcome, Outcome::Rejected(_)));
+        metrics::counter!("yoshi_rs_entries_refused_total").increment(refused.count() as u64);
+        Ok(Decision {
+            outcomes,
+            writes: writes(statements, &set, batch),
+        })
+    }
+
+    async fn log_page(
+        client: &Client,
+        since: Position,
+        applied: Position,
+    ) -> Result<LogPage, tokio_postgres::Error> {
+        let limit = i64::try_from(LOG_PAGE_ENTRIES_MAX).unwrap_or(i64::MAX);
+        let events = query::events(client, since, applied, limit).await?;
+        Ok(page(events, applied))
+    }
+}
+
+fn load(rows: &[Vec<Row>]) -> Result<WorkingSet, tokio_postgres::Error> {
+    let rows = |query: usize| rows.get(query).map_or(&[][..], Vec::as_slice);
+    let primary = rows(0).first().map(batch::primary).transpose()?;
+    let mut set = WorkingSet::new(primary.unwrap_or_default());
+    for row in rows(1) {
+        let (id, position, body) = batch::done(row)?;
+        // It was decoded when it was applied, so it decodes now.
+        if let Some(entry) = decode(&body) {
+            let op = entry.op;
+            set.load_done(id, Done { position, op });
+        }
+    }
+    for row in rows(2) {
+        let (name, account) = batch::account(row)?;
+        set.load_account(name, account);
+    }
+    for row in rows(3) {
+        let (hash, token) = batch::token(row)?;
+        set.load_token(hash, token);
+    }
+    Ok(set)
+}
+
+/// The difference that the batch made. Accounts come before the tokens that
+/// refer to them; ended tokens go before new ones come.
+fn writes(statements: &Statements, set: &WorkingSet, batch: Vec<Decoded>) -> Vec<Write> {
+    let mut bodies: BTreeMap<Position, bytes::Bytes> = batch
+        .into_iter()
+        .map(|decoded| (decoded.position, decoded.bytes))
+        .collect();
+    let events = set
+        .recorded()
+        .iter()
+        .filter_map(|(position, id)| {
+            let body = bodies.remove(position)?;
+            Some((*position, *id, body.to_vec()))
+        })
+        .collect();
+    [
+        statements.insert_events(events),
+        statements.insert_accounts(set.created_accounts()),
+        statements.update_accounts(set.changed_accounts()),
+        statements.delete_tokens(set.ended_tokens()),
+        statements.insert_tokens(set.new_tokens()),
+        set.changed_primary()
+            .and_then(|primary| statements.update_primary(primary)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Cuts events down to one answer. `through` is `applied` only if nothing was cut off.
+fn page(events: Vec<(Position, Vec<u8>)>, applied: Position) -> LogPage {
+    let mut more = events.len() >= LOG_PAGE_ENTRIES_MAX;
+    let mut bytes = 0;
+    let mut entries = Vec::with_capacity(events.len());
+    for (position, body) in events {
+        bytes += body.len();
+        if bytes > LOG_PAGE_BYTES_MAX && !entries.is_empty() {
+            more = true;
+            break;
+        }
+        entries.push(LogEntry {
+            entry: ByteBuf::from(body),
+            position,
+        });
+    }
+    let through = match entries.last() {
+        Some(last) if more => last.position,
+        _ => applied,
+    };
+    LogPage {
+        more,
+        entries,
+        through,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn events(count: u64, bytes: usize) -> Vec<(Position, Vec<u8>)> {
+        (1..=count)
+            .map(|at| (Position(at), vec![0; bytes]))
+            .collect()
+    }
+
+    #[test]
+    fn a_whole_page_ends_where_the_server_stands() {
+        let page = page(events(3, 10), Position(1_000));
+        assert_eq!(
+            (page.entries.len(), page.through, page.more),
+            (3, Position(1_000), false)
+        );
+    }
+
+    #[test]
+    fn a_cut_page_ends_at_its_last_entry() {
+        let full = page(events(LOG_PAGE_ENTRIES_MAX as u64, 10), Position(9_999));
+        assert!(full.more);
+        assert_eq!(full.through, Position(LOG_PAGE_ENTRIES_MAX as u64));
+        let heavy = page(events(9, 100 * 1024), Position(9_999));
+        assert!(heavy.more);
+        assert_eq!(heavy.through, Position(7));
+        let huge = page(events(1, 2 * LOG_PAGE_BYTES_MAX), Position(9_999));
+        assert_eq!((huge.entries.len(), huge.more), (1, false));
+    }
+}

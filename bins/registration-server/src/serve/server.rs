@@ -1,0 +1,150 @@
+//! What every request is served with.
+
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_nats::Client;
+use deadpool_postgres::Pool;
+use tokio::sync::watch;
+use yoshi_protocol::message::roster::RsHeartbeat;
+use yoshi_protocol::{AccountName, Epoch, ErrorCode, ErrorReply, Position, ServerId};
+use yoshi_replica::Handle;
+
+use super::lock::{AccountGuard, AccountLocks};
+use crate::candidate::SharedBackups;
+use crate::election::Role;
+use crate::password::Passwords;
+use crate::rules::{Account, Outcome};
+use crate::store::query;
+
+/// What a [`Server`] is made of.
+pub(crate) struct Parts {
+    /// This server.
+    pub id: ServerId,
+    /// The connection.
+    pub nats: Client,
+    /// Its database.
+    pub pool: Pool,
+    /// Its replica of the accounts log.
+    pub replica: Handle<Outcome>,
+    /// What it is at present.
+    pub role: watch::Receiver<Role>,
+    /// The backups that it hears of.
+    pub backups: SharedBackups,
+    /// Hashes and checks passwords.
+    pub passwords: Passwords,
+    /// How long a token is valid, in milliseconds.
+    pub token_millis: i64,
+    /// Fewest characters of a new password.
+    pub password_chars_min: usize,
+    /// How long a change may take until its outcome counts as unknown.
+    pub change_max: Duration,
+}
+
+/// A registration server, as its requests see it. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Server {
+    parts: Arc<Parts>,
+    locks: AccountLocks,
+}
+
+impl Server {
+    /// A server of these parts.
+    #[must_use]
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self {
+            parts: Arc::new(parts),
+            locks: AccountLocks::default(),
+        }
+    }
+
+    pub(super) fn id(&self) -> ServerId {
+        self.parts.id
+    }
+
+    pub(super) fn nats(&self) -> &Client {
+        &self.parts.nats
+    }
+
+    pub(super) fn pool(&self) -> &Pool {
+        &self.parts.pool
+    }
+
+    pub(super) fn replica(&self) -> &Handle<Outcome> {
+        &self.parts.replica
+    }
+
+    pub(super) fn passwords(&self) -> &Passwords {
+        &self.parts.passwords
+    }
+
+    pub(super) fn token_millis(&self) -> i64 {
+        self.parts.token_millis
+    }
+
+    pub(super) fn password_chars_min(&self) -> usize {
+        self.parts.password_chars_min
+    }
+
+    pub(super) fn change_max(&self) -> Duration {
+        self.parts.change_max
+    }
+
+    pub(super) fn applied(&self) -> Position {
+        self.parts.replica.applied()
+    }
+
+    /// The epoch in which this server is primary now.
+    pub(super) fn primary_epoch(&self) -> Result<Epoch, ErrorReply> {
+        let role = *self.parts.role.borrow();
+        role.primary_epoch(Instant::now()).ok_or_else(not_primary)
+    }
+
+    /// That it is still primary in the same epoch.
+    pub(super) fn still_primary(&self, epoch: Epoch) -> Result<(), ErrorReply> {
+        match self.primary_epoch() {
+            Ok(now) if now == epoch => Ok(()),
+            Ok(_) | Err(_) => Err(not_primary()),
+        }
+    }
+
+    /// A backup was heard of.
+    pub(super) fn heard(&self, beat: &RsHeartbeat) {
+        let mut backups = self
+            .parts
+            .backups
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        backups.heard(Instant::now(), beat);
+    }
+
+    /// The account, if there is one.
+    pub(super) async fn account(&self, name: &AccountName) -> Result<Option<Account>, ErrorReply> {
+        Ok(query::account(self.pool(), name).await?)
+    }
+
+    /// Keeps other changes of the account out until the guard is dropped.
+    pub(super) async fn lock(&self, name: &AccountName) -> AccountGuard {
+        self.locks.lock(name).await
+    }
+}
+
+pub(super) fn not_primary() -> ErrorReply {
+    let words = "this registration server is not the primary; ask again";
+    ErrorReply::new(ErrorCode::NotPrimary, words)
+}
+
+pub(super) fn unauthenticated() -> ErrorReply {
+    let words = "the account and its password or token do not belong together";
+    ErrorReply::new(ErrorCode::Unauthenticated, words)
+}
+
+impl From<query::Error> for ErrorReply {
+    fn from(error: query::Error) -> Self {
+        tracing::warn!(%error, "the database gave no answer");
+        Self::new(
+            ErrorCode::Unavailable,
+            "the accounts cannot be read at the moment; try again",
+        )
+    }
+}

@@ -1,0 +1,147 @@
+//! An account's passwords: from standard input, the environment, or a prompt.
+
+use std::io::{self, BufRead, IsTerminal, Read};
+
+use yoshi_protocol::limit::PASSWORD_BYTES_MAX;
+use yoshi_protocol::{AccountName, Credential, Password};
+
+use crate::exit::Failure;
+use crate::session::Session;
+use crate::settings::Settings;
+
+const PASSWORD: &str = "YOSHI_PASSWORD";
+const NEW_PASSWORD: &str = "YOSHI_NEW_PASSWORD";
+
+/// The password of an account that exists.
+pub(crate) fn password(settings: &Settings, account: &AccountName) -> Result<Password, Failure> {
+    match given(settings)? {
+        Some(password) => Ok(password),
+        None => prompt(&format!("Password of {account}: ")),
+    }
+}
+
+/// The password for a new account: asked for twice.
+pub(crate) fn new_password(
+    settings: &Settings,
+    account: &AccountName,
+) -> Result<Password, Failure> {
+    match given(settings)? {
+        Some(password) => Ok(password),
+        None => prompt_twice(&format!("New password of {account}: ")),
+    }
+}
+
+/// The password until now, and the one from now on.
+pub(crate) fn both_passwords(
+    settings: &Settings,
+    account: &AccountName,
+) -> Result<(Password, Password), Failure> {
+    if settings.password_stdin {
+        let mut input = io::stdin().lock();
+        return Ok((line(&mut input)?, line(&mut input)?));
+    }
+    let old = password(settings, account)?;
+    let new = match from_environment(NEW_PASSWORD)? {
+        Some(password) => password,
+        None => prompt_twice(&format!("New password of {account}: "))?,
+    };
+    Ok((old, new))
+}
+
+/// What to show servers for an account: a password that was given, else the
+/// token of its session, else a password that is asked for.
+pub(crate) fn credential(
+    settings: &Settings,
+    account: &AccountName,
+) -> Result<Credential, Failure> {
+    if let Some(password) = given(settings)? {
+        return Ok(Credential::Password(password));
+    }
+    if let Some(session) = Session::load(&settings.nats_url, account)? {
+        return Ok(Credential::Token(session.token));
+    }
+    if io::stdin().is_terminal() && !settings.json {
+        return Ok(Credential::Password(password(settings, account)?));
+    }
+    Err(Failure::not_logged_in())
+}
+
+fn given(settings: &Settings) -> Result<Option<Password>, Failure> {
+    if settings.password_stdin {
+        return line(&mut io::stdin().lock()).map(Some);
+    }
+    from_environment(PASSWORD)
+}
+
+fn from_environment(variable: &str) -> Result<Option<Password>, Failure> {
+    match std::env::var(variable) {
+        Ok(text) => Ok(Some(Password::new(text))),
+        Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(std::env::VarError::NotUnicode(_)) => {
+            Err(Failure::input(format!("{variable} is not UTF-8")))
+        }
+    }
+}
+
+/// One line of at most as many bytes as a password may have.
+fn line(input: &mut impl BufRead) -> Result<Password, Failure> {
+    let mut text = String::new();
+    input
+        .take(PASSWORD_BYTES_MAX as u64 + 2)
+        .read_line(&mut text)
+        .map_err(|error| Failure::local("standard input", &error))?;
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    let text = text.strip_suffix('\r').unwrap_or(text);
+    if text.is_empty() {
+        return Err(Failure::input("standard input holds no password"));
+    }
+    if text.len() > PASSWORD_BYTES_MAX {
+        let long = format!("the password is longer than {PASSWORD_BYTES_MAX} bytes");
+        return Err(Failure::input(long));
+    }
+    Ok(Password::new(text.to_owned()))
+}
+
+fn prompt(text: &str) -> Result<Password, Failure> {
+    rpassword::prompt_password(text)
+        .map(Password::new)
+        .map_err(|_| {
+            Failure::usage(
+                "there is no terminal to ask for a password",
+                "use --password-stdin, or YOSHI_PASSWORD",
+            )
+        })
+}
+
+fn prompt_twice(text: &str) -> Result<Password, Failure> {
+    let password = prompt(text)?;
+    if prompt("The same again: ")?.expose() != password.expose() {
+        return Err(Failure::input(
+            "the two passwords differ; nothing was changed",
+        ));
+    }
+    Ok(password)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_a_password() {
+        let mut input = io::Cursor::new("old one\r\nnew\nrest");
+        assert_eq!(line(&mut input).unwrap().expose(), "old one");
+        assert_eq!(line(&mut input).unwrap().expose(), "new");
+        assert_eq!(line(&mut input).unwrap().expose(), "rest");
+        assert!(line(&mut input).is_err());
+    }
+
+    #[test]
+    fn an_endless_line_is_refused() {
+        let most = "x".repeat(PASSWORD_BYTES_MAX);
+        assert!(line(&mut io::Cursor::new(format!("{most}\n"))).is_ok());
+        assert!(line(&mut io::Cursor::new(format!("{most}x\n"))).is_err());
+        let endless = io::repeat(b'x').take(1 << 20);
+        assert!(line(&mut io::BufReader::new(endless)).is_err());
+    }
+}

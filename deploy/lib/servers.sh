@@ -1,0 +1,98 @@
+# shellcheck shell=bash
+# Our own servers: built, started, waited for.
+
+# build: release binaries; sets BIN.
+build() {
+  find_cargo
+  say "Building (the first time takes some minutes)"
+  (cd "$ROOT" && cargo build --release --locked --workspace --bins) || fail "the build failed"
+  BIN=$(target_dir)/release
+}
+
+# write_environment: .run/yoshi.env, which the command line and load-test read.
+write_environment() {
+  # %q changes nothing, unless the project's path holds a blank or the like.
+  {
+    printf 'YOSHI_NATS_URL=%q\n' "nats://127.0.0.1:$NATS_PORT"
+    printf 'YOSHI_CLIENT_PASSWORD_FILE=%q\n' "$RUN/secrets/nats-client"
+    printf 'YOSHI_OPERATOR_PASSWORD_FILE=%q\n' "$RUN/secrets/nats-operator"
+    printf 'YOSHI_PROVISIONER_PASSWORD_FILE=%q\n' "$RUN/secrets/nats-provisioner"
+  } >"$RUN/yoshi.env"
+}
+
+# with_environment COMMAND…: with the variables of .run/yoshi.env.
+with_environment() {
+  (
+    set -a
+    # shellcheck source=/dev/null
+    . "$RUN/yoshi.env"
+    set +a
+    exec "$@" 9>&-
+  )
+}
+
+# role_of NAME: the binary that a server runs.
+role_of() {
+  case $1 in
+    lb*) echo load-balancer ;;
+    ms*) echo message-server ;;
+    rs*) echo registration-server ;;
+    *) fail "no server is called $1" ;;
+  esac
+}
+
+# start_server NAME
+start_server() {
+  local name=$1 role settings
+  running_pid "$name" >/dev/null && return 0
+  role=$(role_of "$name")
+  rm -f "$RUN/http/$name"
+  settings=(
+    "YOSHI_NATS_URL=nats://127.0.0.1:$NATS_PORT"
+    "YOSHI_NATS_PASSWORD_FILE=$RUN/secrets/nats-$role"
+    "YOSHI_HTTP_LISTEN=127.0.0.1:0"
+    "YOSHI_HTTP_ADDRESS_FILE=$RUN/http/$name"
+    "YOSHI_HOST_LABEL=$name"
+  )
+  if [[ $role != load-balancer ]]; then
+    settings+=(
+      "YOSHI_DATABASE_URL=postgres://$name@127.0.0.1:$POSTGRES_PORT/$name"
+      "YOSHI_DATABASE_PASSWORD_FILE=$RUN/secrets/database-$name"
+    )
+  fi
+  start_process "$name" env "${settings[@]}" "$BIN/$role"
+}
+
+# is_ready NAME: whether the server says so itself.
+is_ready() {
+  [[ -s $RUN/http/$1 ]] && [[ $(http_status "$(<"$RUN/http/$1")" /healthz) == 200 ]]
+}
+
+# start_servers: all of them, then waits until each is ready. Sets STARTED to
+# how many were not running before.
+start_servers() {
+  local name deadline
+  STARTED=0
+  for name in "${SERVERS[@]}"; do
+    running_pid "$name" >/dev/null || STARTED=$((STARTED + 1))
+  done
+  ((STARTED > 0)) && say "Starting $STARTED servers: ${SERVERS[*]}"
+  for name in "${SERVERS[@]}"; do
+    start_server "$name"
+  done
+  deadline=$((SECONDS + 90))
+  for name in "${SERVERS[@]}"; do
+    until is_ready "$name"; do
+      if ! running_pid "$name" >/dev/null; then
+        show_log "$name"
+        fail "$name ended instead of getting ready"
+      fi
+      if ((SECONDS >= deadline)); then
+        show_log "$name"
+        fail "$name was not ready within 90 s"
+      fi
+      sleep 0.2
+    done
+    note "$name is ready: http://$(<"$RUN/http/$name")/healthz"
+  done
+}

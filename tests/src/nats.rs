@@ -1,0 +1,319 @@
+//! A private NATS from the real configuration in `nats/`: one node, or three.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use async_nats::{Client, ConnectOptions};
+
+use crate::eventually;
+use crate::place::{self, Scratch};
+use crate::process::{Process, Signal};
+use crate::server;
+
+/// How long nats-server may take to get ready; a cluster elects a leader first.
+const READY_WITHIN: Duration = Duration::from_secs(30);
+
+/// The users of `nats/accounts.conf`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum User {
+    /// Of load balancers.
+    LoadBalancer,
+    /// Of message servers.
+    MessageServer,
+    /// Of registration servers.
+    RegistrationServer,
+    /// Of the people who run the system.
+    Operator,
+    /// Of who creates streams and buckets.
+    Provisioner,
+    /// Of clients.
+    Client,
+    /// Of the website.
+    WebClient,
+    /// Of NATS's own account.
+    Sys,
+}
+
+impl User {
+    /// Every user.
+    pub const ALL: [Self; 8] = [
+        Self::LoadBalancer,
+        Self::MessageServer,
+        Self::RegistrationServer,
+        Self::Operator,
+        Self::Provisioner,
+        Self::Client,
+        Self::WebClient,
+        Self::Sys,
+    ];
+
+    /// The user's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::LoadBalancer => "load-balancer",
+            Self::MessageServer => "message-server",
+            Self::RegistrationServer => "registration-server",
+            Self::Operator => "operator",
+            Self::Provisioner => "provisioner",
+            Self::Client => "client",
+            Self::WebClient => "web-client",
+            Self::Sys => "sys",
+        }
+    }
+
+    /// Its variable in `secrets.conf`.
+    fn password_variable(self) -> String {
+        format!("PASSWORD_{}", self.name().replace('-', "_").to_uppercase())
+    }
+}
+
+/// A private NATS.
+#[derive(Debug)]
+pub struct Nats {
+    nodes: Vec<Node>,
+    password: String,
+    scratch: Scratch,
+}
+
+#[derive(Debug)]
+struct Node {
+    name: String,
+    port: u16,
+    monitoring: u16,
+    folder: PathBuf,
+    process: Option<Process>,
+}
+
+impl Nats {
+    /// One node.
+    ///
+    /// # Panics
+    /// If it does not get ready.
+    pub async fn single() -> Self {
+        Self::start(1).await
+    }
+
+    /// A cluster of so many nodes.
+    ///
+    /// # Panics
+    /// If it does not get ready.
+    pub async fn cluster(nodes: usize) -> Self {
+        Self::start(nodes).await
+    }
+
+    async fn start(count: usize) -> Self {
+        let scratch = Scratch::new("nats");
+        let password = place::secret();
+        std::fs::write(scratch.path().join("password"), &password).expect("a file can be written");
+        let route_ports: Vec<_> = (0..count).map(|_| place::free_port()).collect();
+        let mut nats = Self {
+            nodes: Vec::new(),
+            password,
+            scratch,
+        };
+        for (index, route_port) in route_ports.iter().enumerate() {
+            let node = nats.configure(index, *route_port, &route_ports);
+            nats.nodes.push(node);
+        }
+        for index in 0..count {
+            nats.start_node(index);
+        }
+        nats.ready().await;
+        nats
+    }
+
+    /// Writes a node's folder, as `nats/README.md` describes it.
+    fn configure(&self, index: usize, route_port: u16, route_ports: &[u16]) -> Node {
+        let name = format!("yoshi-{}", index + 1);
+        let folder = self.scratch.path().join(&name);
+        let (port, monitoring) = (place::free_port(), place::free_port());
+        std::fs::create_dir_all(&folder).expect("a folder can be made");
+        let source = place::workspace().join("nats");
+        for file in ["server.conf", "cluster.conf", "accounts.conf"] {
+            std::fs::copy(source.join(file), folder.join(file)).expect("nats/ can be copied");
+        }
+        let write = |file: &str, text: String| {
+            std::fs::write(folder.join(file), text).expect("a file can be written");
+        };
+        let store = folder.join("store");
+        write(
+            "settings.conf",
+            format!(
+                "NODE_NAME: \"{name}\"\nNODE_LISTEN: \"127.0.0.1:{port}\"\n\
+                 NODE_MONITORING: \"127.0.0.1:{monitoring}\"\nNODE_STORE_DIR: \"{}\"\n",
+                store.display()
+            ),
+        );
+        let password = &self.password;
+        let mut secrets = String::new();
+        for user in User::ALL {
+            writeln!(secrets, "{}: \"{password}\"", user.password_variable())
+                .expect("writing to memory does not fail");
+        }
+        write("secrets.conf", secrets);
+        let routes: Vec<_> = route_ports
+            .iter()
+            .map(|port| format!("\"nats://route:{password}@127.0.0.1:{port}\""))
+            .collect();
+        write(
+            "routes.conf",
+            format!(
+                "ROUTE_LISTEN: \"127.0.0.1:{route_port}\"\nROUTE_PASSWORD: \"{password}\"\n\
+                 ROUTE_URLS: [{}]\n",
+                routes.join(", ")
+            ),
+        );
+        Node {
+            name,
+            port,
+            monitoring,
+            folder,
+            process: None,
+        }
+    }
+
+    /// Starts a node that does not run.
+    pub fn start_node(&mut self, index: usize) {
+        let file = if self.nodes.len() == 1 {
+            "server.conf"
+        } else {
+            "cluster.conf"
+        };
+        let node = &mut self.nodes[index];
+        node.process = Some(Process::start(
+            &node.name,
+            Command::new(place::nats_server())
+                .arg("-c")
+                .arg(node.folder.join(file)),
+            &node.folder.join("log"),
+        ));
+    }
+
+    /// Kills a node, as a crash does.
+    pub fn kill_node(&mut self, index: usize) {
+        self.nodes[index].process = None;
+    }
+
+    /// Signals a node.
+    pub fn signal_node(&mut self, index: usize, signal: Signal) {
+        if let Some(process) = &mut self.nodes[index].process {
+            process.signal(signal);
+        }
+    }
+
+    /// Waits until every running node is healthy, and `JetStream` answers.
+    ///
+    /// # Panics
+    /// If that takes too long.
+    pub async fn ready(&self) {
+        for node in self.nodes.iter().filter(|node| node.process.is_some()) {
+            let address = format!("127.0.0.1:{}", node.monitoring);
+            eventually(
+                &format!("{} is healthy", node.name),
+                READY_WITHIN,
+                async || server::healthy(&address).await,
+            )
+            .await;
+        }
+        let nats = self.connect(User::Provisioner).await;
+        let jetstream = async_nats::jetstream::new(nats);
+        eventually("JetStream answers", READY_WITHIN, async || {
+            jetstream.query_account().await.map(drop)
+        })
+        .await;
+    }
+
+    /// The addresses of all nodes, separated by commas.
+    #[must_use]
+    pub fn urls(&self) -> String {
+        let urls: Vec<_> = self
+            .nodes
+            .iter()
+            .map(|node| format!("nats://127.0.0.1:{}", node.port))
+            .collect();
+        urls.join(",")
+    }
+
+    /// The password of every user.
+    #[must_use]
+    pub fn password(&self) -> &str {
+        &self.password
+    }
+
+    /// The file that holds it.
+    #[must_use]
+    pub fn password_file(&self) -> PathBuf {
+        self.scratch.path().join("password")
+    }
+
+    /// Connects as a user, with the inboxes that are its own.
+    ///
+    /// # Panics
+    /// If NATS refuses.
+    pub async fn connect(&self, user: User) -> Client {
+        self.connect_with(user, ConnectOptions::new()).await
+    }
+
+    /// The same, with further options.
+    ///
+    /// # Panics
+    /// If NATS refuses.
+    pub async fn connect_with(&self, user: User, options: ConnectOptions) -> Client {
+        let servers: Vec<async_nats::ServerAddr> = self
+            .urls()
+            .split(',')
+            .map(|url| url.parse().expect("it is an address"))
+            .collect();
+        options
+            .user_and_password(user.name().to_owned(), self.password.clone())
+            .custom_inbox_prefix(format!("_INBOX_{}", user.name()))
+            .connect(servers)
+            .await
+            .unwrap_or_else(|error| panic!("{} cannot connect: {error}", user.name()))
+    }
+
+    /// Creates the streams and buckets of `nats/definitions`, by `yoshi provision`.
+    ///
+    /// # Panics
+    /// If that fails.
+    pub async fn provision(&self) {
+        let replicas = if self.nodes.len() >= 3 { "3" } else { "1" };
+        let log = self.scratch.path().join("provision.log");
+        let mut process = Process::start(
+            "yoshi provision",
+            Command::new(place::binary("yoshi"))
+                .args([
+                    "provision",
+                    "--timeout",
+                    "30",
+                    "--replicas",
+                    replicas,
+                    "--definitions",
+                ])
+                .arg(place::workspace().join("nats/definitions"))
+                .env("YOSHI_NATS_URL", self.urls())
+                .env("YOSHI_PROVISIONER_PASSWORD_FILE", self.password_file()),
+            &log,
+        );
+        let status = process.end(Duration::from_secs(40)).await;
+        assert!(status.success(), "yoshi provision: {}", process.log_end());
+    }
+}
+
+/// The texts of `nats/definitions`.
+///
+/// # Panics
+/// If they cannot be read.
+#[must_use]
+pub fn definitions() -> Vec<String> {
+    std::fs::read_dir(place::workspace().join("nats/definitions"))
+        .expect("the definitions are there")
+        .map(|entry| {
+            let path = entry.expect("the folder can be read").path();
+            std::fs::read_to_string(path).expect("a definition can be read")
+        })
+        .collect()
+}

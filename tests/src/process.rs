@@ -1,0 +1,204 @@
+//! A child process as a value: it ends with it.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::eventually;
+
+/// What a process can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// Ends it at once (SIGKILL).
+    Kill,
+    /// Asks it to end (SIGTERM).
+    Terminate,
+    /// Halts it (SIGSTOP).
+    Pause,
+    /// Lets it go on (SIGCONT).
+    Resume,
+    /// Asks Postgres for a fast shutdown (SIGINT).
+    Interrupt,
+}
+
+impl Signal {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Kill => "KILL",
+            Self::Terminate => "TERM",
+            Self::Pause => "STOP",
+            Self::Resume => "CONT",
+            Self::Interrupt => "INT",
+        }
+    }
+}
+
+/// A running child process, killed when dropped.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    log: PathBuf,
+    child: Child,
+}
+
+impl Process {
+    /// Starts a command; its output is appended to the log.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    #[must_use]
+    pub fn start(name: &str, command: &mut Command, log: &Path) -> Self {
+        let output = File::options()
+            .create(true)
+            .append(true)
+            .open(log)
+            .expect("the log can be written");
+        let errors = output.try_clone().expect("a file can be shared");
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{name} cannot be started: {error}"));
+        WATCHDOG.tell("add", child.id());
+        Self {
+            name: name.to_owned(),
+            log: log.to_owned(),
+            child,
+        }
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal. Does nothing to a process that has ended.
+    ///
+    /// # Panics
+    /// If the signal cannot be sent.
+    pub fn signal(&mut self, signal: Signal) {
+        if self.ended().is_none() {
+            send(self.child.id(), signal);
+        }
+    }
+
+    /// How it ended, if it has.
+    ///
+    /// # Panics
+    /// If the system does not say.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child can be waited for")
+    }
+
+    /// Waits until it ends.
+    ///
+    /// # Panics
+    /// If it does not end within the time.
+    pub async fn end(&mut self, within: Duration) -> ExitStatus {
+        let name = self.name.clone();
+        eventually(&format!("{name} ends"), within, async || {
+            self.ended().ok_or("it still runs")
+        })
+        .await
+    }
+
+    /// The end of its log, for the message of a failed test.
+    #[must_use]
+    pub fn log_end(&self) -> String {
+        let text = std::fs::read(&self.log).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let lines: Vec<_> = text.lines().rev().take(20).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Also ends a process that is paused.
+        drop(self.child.kill());
+        drop(self.child.wait());
+        WATCHDOG.tell("drop", self.child.id());
+        if std::thread::panicking() {
+            eprintln!("the end of {}'s log:\n{}\n", self.name, self.log_end());
+        }
+    }
+}
+
+/// Signals a process through the shell: its `kill` is everywhere, and the
+/// workspace forbids the unsafe call.
+fn send(id: u32, signal: Signal) {
+    let status = Command::new("sh")
+        .args(["-c", "kill -s \"$1\" \"$2\"", "sh", signal.name()])
+        .arg(id.to_string())
+        .stderr(Stdio::null())
+        .status()
+        .expect("there is a shell");
+    assert!(status.success(), "{signal:?} could not be sent to {id}");
+}
+
+/// Ends what is left when this program ends without dropping its values: it
+/// learns of that by the end of its standard input.
+struct Watchdog(Mutex<Child>);
+
+const WATCH: &str = r#"
+trap '' INT TERM HUP
+left=''
+while read -r word id; do
+  case $word in
+    add) left="$left $id" ;;
+    drop)
+      rest=''
+      for one in $left; do [ "$one" = "$id" ] || rest="$rest $one"; done
+      left=$rest
+      ;;
+  esac
+done
+for one in $left; do kill -s KILL "$one"; done
+"#;
+
+static WATCHDOG: LazyLock<Watchdog> = LazyLock::new(|| {
+    let child = Command::new("sh")
+        .args(["-c", WATCH])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("there is a shell");
+    Watchdog(Mutex::new(child))
+});
+
+impl Watchdog {
+    fn tell(&self, word: &str, id: u32) {
+        let mut child = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(input) = &mut child.stdin {
+            // Without a watchdog the values still end their processes.
+            drop(writeln!(input, "{word} {id}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::place::Scratch;
+
+    #[tokio::test]
+    async fn a_process_ends_with_its_value() {
+        let scratch = Scratch::new("process");
+        let log = scratch.path().join("log");
+        let mut process = Process::start("sleep", Command::new("sleep").arg("60"), &log);
+        let proc = PathBuf::from(format!("/proc/{}", process.id()));
+        process.signal(Signal::Pause);
+        assert!(process.ended().is_none());
+        drop(process);
+        assert!(!proc.exists());
+        let mut process = Process::start("sleep", Command::new("sleep").arg("60"), &log);
+        process.signal(Signal::Terminate);
+        assert!(!process.end(Duration::from_secs(5)).await.success());
+    }
+}

@@ -1,0 +1,8 @@
+//! Integration tests on real parts: see the crate's documentation for the harness.
+
+#[cfg(test)]
+mod parts;
+#[cfg(test)]
+mod permissions;
+#[cfg(test)]
+mod provisioning;
