@@ -11,6 +11,8 @@ start_time() {
     # The second field is the command in parentheses, and may hold blanks.
     stat=${stat##*) }
     read -ra stat <<<"$stat"
+    # One that has ended, and that nobody has asked about yet, does not run.
+    [[ ${stat[0]} != [ZX] ]] || return 1
     printf '%s\n' "${stat[19]}"
   else
     ps -o lstart= -p "$1" 2>/dev/null | tr -s ' ' '_'
@@ -22,7 +24,7 @@ running_pid() {
   local pid started
   [[ -s $RUN/pid/$1 ]] || return 1
   read -r pid started <"$RUN/pid/$1"
-  [[ $(start_time "$pid" 2>/dev/null) == "$started" ]] || return 1
+  [[ -n $started && $(start_time "$pid" 2>/dev/null) == "$started" ]] || return 1
   printf '%s\n' "$pid"
 }
 

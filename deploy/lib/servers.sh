@@ -71,12 +71,12 @@ is_ready() {
 # start_servers: all of them, then waits until each is ready. Sets STARTED to
 # how many were not running before.
 start_servers() {
-  local name deadline
-  STARTED=0
+  local name deadline missing=()
   for name in "${SERVERS[@]}"; do
-    running_pid "$name" >/dev/null || STARTED=$((STARTED + 1))
+    running_pid "$name" >/dev/null || missing+=("$name")
   done
-  ((STARTED > 0)) && say "Starting $STARTED servers: ${SERVERS[*]}"
+  STARTED=${#missing[@]}
+  ((STARTED == 0)) || say "Starting ${missing[*]}"
   for name in "${SERVERS[@]}"; do
     start_server "$name"
   done

@@ -67,9 +67,7 @@ impl From<TransactError> for Interruption {
     fn from(error: TransactError) -> Self {
         match error {
             TransactError::Database(error) => Self::Database(error),
-            TransactError::CursorMoved { .. } | TransactError::Forked { .. } => {
-                Self::Fatal(ReplicaError::Forked(error.to_string()))
-            }
+            TransactError::Forked { .. } => Self::Fatal(ReplicaError::Forked(error.to_string())),
         }
     }
 }

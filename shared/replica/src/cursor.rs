@@ -79,10 +79,15 @@ pub(crate) async fn create(
     })
 }
 
-/// Locks the cursor's row until the transaction ends. `$1` stream → applied.
-pub(crate) const LOCK: &str = "-- cursor: lock\n\
-    SELECT applied FROM replica_cursor WHERE stream = $1 FOR UPDATE";
+/// Moves the cursor. `$1` stream, `$2` where it stands, `$3` where to. If it
+/// stands elsewhere, another process writes this database: the value then breaks
+/// the table's check, which fails the whole transaction.
+pub(crate) const MOVE: &str = "-- cursor: move
+    UPDATE replica_cursor SET applied = CASE WHEN applied = $2 THEN $3 ELSE -1 END
+    WHERE stream = $1";
 
-/// Moves the cursor. `$1` stream, `$2` applied.
-pub(crate) const MOVE: &str = "-- cursor: move\n\
-    UPDATE replica_cursor SET applied = $2 WHERE stream = $1";
+/// How the connection that applies the log plans: once per statement, and by
+/// index. Every lookup is by key; a plan per execution costs more than the
+/// execution, and one made while the tables were empty would scan them for ever.
+pub(crate) const PLAN_ONCE: &str =
+    "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off";

@@ -1,11 +1,13 @@
-//! One batch of entries as one transaction of two round trips: lock the cursor
-//! and read, decide, then write, move the cursor and commit.
+//! One batch of entries in two round trips: read and decide; then, as one
+//! transaction, write, move the cursor and commit.
 //!
 //! Every statement of a round trip is on its way before the first answer is
 //! awaited; Postgres runs them in order, and a failed one fails the commit.
+//! Whoever writes moves the cursor, and the move fails unless it starts where
+//! it was read: so nothing has changed between the reads and the commit.
 
 use deadpool_postgres::{Object, Pool};
-use futures::future::{join_all, join3};
+use futures::future::{join_all, join4};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 use yoshi_protocol::Position;
@@ -19,9 +21,6 @@ pub(crate) enum TransactError {
     /// The database failed; whether the batch is committed is not known.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// Somebody else moved the cursor: two processes share a database.
-    #[error("the cursor stands at {found}, not at {expected}: another process uses this database")]
-    CursorMoved { expected: Position, found: Position },
     /// A statement changed another number of rows than the rules say.
     #[error("a statement changed {changed} rows instead of {expected}: this database has forked")]
     Forked { expected: u64, changed: u64 },
@@ -30,7 +29,6 @@ pub(crate) enum TransactError {
 /// The one connection that applies the log, with its statements.
 pub(crate) struct Applying<M: StateMachine> {
     connection: Object,
-    lock: Statement,
     advance: Statement,
     statements: M::Statements,
     stream: String,
@@ -39,12 +37,11 @@ pub(crate) struct Applying<M: StateMachine> {
 impl<M: StateMachine> Applying<M> {
     pub(crate) async fn connect(pool: &Pool, stream: &str) -> Result<Self, DatabaseError> {
         let connection = pool.get().await?;
-        let lock = connection.prepare_cached(cursor::LOCK).await?;
+        connection.batch_execute(cursor::PLAN_ONCE).await?;
         let advance = connection.prepare_cached(cursor::MOVE).await?;
         let statements = M::prepare(&connection).await?;
         Ok(Self {
             connection,
-            lock,
             advance,
             statements,
             stream: stream.to_owned(),
@@ -60,9 +57,7 @@ impl<M: StateMachine> Applying<M> {
         to: Position,
     ) -> Result<Vec<M::Outcome>, TransactError> {
         let batch = machine.decode(entries);
-        let rows = self
-            .begin(&machine.reads(&self.statements, &batch), from)
-            .await?;
+        let rows = read(&self.connection, &machine.reads(&self.statements, &batch)).await?;
         let decision = machine
             .decide(&self.statements, batch, &rows)
             .map_err(DatabaseError::from)?;
@@ -71,7 +66,7 @@ impl<M: StateMachine> Applying<M> {
             entries.len(),
             "one outcome per entry"
         );
-        self.commit(&decision.writes, to).await?;
+        self.commit(&decision.writes, from, to).await?;
         Ok(decision.outcomes)
     }
 
@@ -88,40 +83,27 @@ impl<M: StateMachine> Applying<M> {
         Ok(machine.decide(&self.statements, batch, &rows)?.outcomes)
     }
 
-    async fn begin(
+    async fn commit(
         &self,
-        queries: &[Query],
+        writes: &[Write],
         from: Position,
-    ) -> Result<Vec<Vec<Row>>, TransactError> {
+        to: Position,
+    ) -> Result<(), TransactError> {
         let client: &Client = &self.connection;
-        let params: [&(dyn ToSql + Sync); 1] = [&self.stream];
         let begin = client.batch_execute("BEGIN");
-        let lock = client.query_one(&self.lock, &params);
-        let (begun, locked, rows) = join3(begin, lock, read(client, queries)).await;
-        begun.map_err(DatabaseError::from)?;
-        let found = Position::from_i64(locked.map_err(DatabaseError::from)?.get(0));
-        if found != from {
-            return Err(TransactError::CursorMoved {
-                expected: from,
-                found,
-            });
-        }
-        Ok(rows?)
-    }
-
-    async fn commit(&self, writes: &[Write], to: Position) -> Result<(), TransactError> {
-        let client: &Client = &self.connection;
         let writes = writes.iter().map(|write| async move {
             let changed = client
                 .execute(&write.query.statement, &borrow(&write.query))
                 .await?;
             Ok((write.rows, changed))
         });
-        let to = to.to_i64();
-        let params: [&(dyn ToSql + Sync); 2] = [&self.stream, &to];
+        let (from, to) = (from.to_i64(), to.to_i64());
+        let params: [&(dyn ToSql + Sync); 3] = [&self.stream, &from, &to];
         let advance = client.execute(&self.advance, &params);
         let commit = client.batch_execute("COMMIT");
-        let (written, advanced, committed) = join3(join_all(writes), advance, commit).await;
+        let (begun, written, advanced, committed) =
+            join4(begin, join_all(writes), advance, commit).await;
+        begun.map_err(DatabaseError::from)?;
         for result in written {
             let (expected, changed) = result.map_err(DatabaseError::Statement)?;
             if expected != changed {

@@ -6,3 +6,5 @@ mod parts;
 mod permissions;
 #[cfg(test)]
 mod provisioning;
+#[cfg(test)]
+mod system;
