@@ -83,7 +83,7 @@ pub(crate) async fn create(
 /// stands elsewhere, another process writes this database: the value then breaks
 /// the table's check, which fails the whole transaction.
 pub(crate) const MOVE: &str = "-- cursor: move
-    UPDATE replica_cursor SET applied = CASE WHEN applied = $2 THEN $3 ELSE -1 END
+    UPDATE replica_cursor SET applied = CASE WHEN applied = $2::bigint THEN $3::bigint ELSE -1 END
     WHERE stream = $1";
 
 /// How the connection that applies the log plans: once per statement, and by
