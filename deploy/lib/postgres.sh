@@ -111,6 +111,24 @@ create_databases() {
   done
 }
 
+# More memory than Postgres takes by default, and fewer checkpoints under load.
+# Nothing here touches durability.
+POSTGRES_TUNING=(-c shared_buffers=512MB -c max_wal_size=4GB -c checkpoint_timeout=15min)
+
+# socket_directory: where Postgres listens beside TCP, which costs a fifth more
+# under load; nothing if the path is too long for a socket's address (107 bytes).
+socket_directory() {
+  ((${#POSTGRES_PLACE} <= 85)) && [[ $POSTGRES_PLACE != *[[:space:]\'\",\\]* ]] && printf '%s' "$POSTGRES_PLACE"
+  return 0
+}
+
+# database_url NAME: how the server NAME reaches its database.
+database_url() {
+  local host
+  host=$(socket_directory)
+  printf 'host=%s port=%s user=%s dbname=%s' "${host:-127.0.0.1}" "$POSTGRES_PORT" "$1" "$1"
+}
+
 # start_postgres: sets POSTGRES_PORT.
 start_postgres() {
   if postgres_runs; then
@@ -123,7 +141,7 @@ start_postgres() {
   say "Starting Postgres on 127.0.0.1:$POSTGRES_PORT"
   # Opened here: the user that Postgres runs as may not look into .run/log.
   as_postgres "$POSTGRES_BIN/pg_ctl" -D "$POSTGRES_PLACE/data" -w -t 60 \
-    -o "-p $POSTGRES_PORT -c listen_addresses=127.0.0.1 -c unix_socket_directories=" start \
+    -o "-p $POSTGRES_PORT -c listen_addresses=127.0.0.1 -c unix_socket_directories=$(socket_directory) ${POSTGRES_TUNING[*]}" start \
     >>"$RUN/log/postgres.log" 2>&1 </dev/null || {
     show_log postgres
     fail "Postgres did not start"

@@ -56,7 +56,7 @@ start_server() {
   )
   if [[ $role != load-balancer ]]; then
     settings+=(
-      "YOSHI_DATABASE_URL=postgres://$name@127.0.0.1:$POSTGRES_PORT/$name"
+      "YOSHI_DATABASE_URL=$(database_url "$name")"
       "YOSHI_DATABASE_PASSWORD_FILE=$RUN/secrets/database-$name"
     )
   fi

@@ -7,16 +7,21 @@
 //! kept in `target/tmp`, and the test says where. Tests wait with
 //! [`eventually`], never with a bare sleep.
 
+pub mod contents;
+pub mod direct;
 pub mod eventually;
 pub mod nats;
+pub mod person;
 pub mod place;
 pub mod postgres;
 pub mod process;
 pub mod server;
 pub mod system;
 
+pub use direct::Direct;
 pub use eventually::eventually;
 pub use nats::{Nats, User};
+pub use person::Person;
 pub use postgres::{Database, Postgres};
 pub use server::Server;
 pub use system::{System, SystemSettings};

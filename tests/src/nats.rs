@@ -1,7 +1,7 @@
 //! A private NATS from the real configuration in `nats/`: one node, or three.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -197,6 +197,18 @@ impl Nats {
         self.nodes[index].process = None;
     }
 
+    /// The node of that name, `yoshi-1` for example.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[must_use]
+    pub fn node(&self, name: &str) -> usize {
+        self.nodes
+            .iter()
+            .position(|node| node.name == name)
+            .unwrap_or_else(|| panic!("no node is called {name}"))
+    }
+
     /// Signals a node.
     pub fn signal_node(&mut self, index: usize, signal: Signal) {
         if let Some(process) = &mut self.nodes[index].process {
@@ -280,6 +292,15 @@ impl Nats {
     /// # Panics
     /// If that fails.
     pub async fn provision(&self) {
+        self.provision_from(&place::workspace().join("nats/definitions"))
+            .await;
+    }
+
+    /// The same, of the definitions in another folder.
+    ///
+    /// # Panics
+    /// If that fails.
+    pub async fn provision_from(&self, definitions: &Path) {
         let replicas = if self.nodes.len() >= 3 { "3" } else { "1" };
         let log = self.scratch.path().join("provision.log");
         let mut process = Process::start(
@@ -293,7 +314,7 @@ impl Nats {
                     replicas,
                     "--definitions",
                 ])
-                .arg(place::workspace().join("nats/definitions"))
+                .arg(definitions)
                 .env("YOSHI_NATS_URL", self.urls())
                 .env("YOSHI_PROVISIONER_PASSWORD_FILE", self.password_file()),
             &log,

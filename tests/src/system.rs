@@ -1,13 +1,15 @@
 //! A whole system: NATS, Postgres, and several servers of each kind.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use yoshi_client::{Client, Operator, Options};
+use yoshi_protocol::ServerId;
 
 use crate::nats::{Nats, User};
-use crate::place::Scratch;
-use crate::postgres::Postgres;
+use crate::place::{self, Scratch};
+use crate::postgres::{Database, Postgres};
 use crate::server::Server;
 
 /// How many of each kind.
@@ -21,6 +23,8 @@ pub struct SystemSettings {
     pub registration_servers: usize,
     /// Nodes of NATS: 1, or 3 for a cluster with three replicas.
     pub nats_nodes: usize,
+    /// The folder with the definitions of the streams and buckets.
+    pub definitions: PathBuf,
     /// Further settings of every server, as `YOSHI_*` variables.
     pub variables: Vec<(String, String)>,
 }
@@ -32,6 +36,7 @@ impl Default for SystemSettings {
             message_servers: 3,
             registration_servers: 2,
             nats_nodes: 1,
+            definitions: place::workspace().join("nats/definitions"),
             variables: Vec::new(),
         }
     }
@@ -42,6 +47,7 @@ impl Default for SystemSettings {
 pub struct System {
     // In this order: servers end first, then what they stand on.
     servers: BTreeMap<String, Server>,
+    databases: BTreeMap<String, Database>,
     /// The private NATS.
     pub nats: Nats,
     postgres: Arc<Postgres>,
@@ -55,15 +61,7 @@ impl System {
     /// # Panics
     /// If something does not get ready.
     pub async fn start(settings: SystemSettings) -> Self {
-        let nats = Nats::cluster(settings.nats_nodes).await;
-        nats.provision().await;
-        let mut system = Self {
-            servers: BTreeMap::new(),
-            nats,
-            postgres: Postgres::start().await,
-            variables: settings.variables,
-            scratch: Scratch::new("servers"),
-        };
+        let mut system = Self::prepare(&settings).await;
         for (prefix, role, count) in [
             ("lb", User::LoadBalancer, settings.load_balancers),
             (
@@ -77,10 +75,35 @@ impl System {
                 system.add(&format!("{prefix}{number}"), role).await;
             }
         }
-        for server in system.servers.values_mut() {
+        system.ready().await;
+        system
+    }
+
+    /// Starts what servers stand on, and none of them yet.
+    ///
+    /// # Panics
+    /// If something does not get ready.
+    pub async fn prepare(settings: &SystemSettings) -> Self {
+        let nats = Nats::cluster(settings.nats_nodes).await;
+        nats.provision_from(&settings.definitions).await;
+        Self {
+            servers: BTreeMap::new(),
+            databases: BTreeMap::new(),
+            nats,
+            postgres: Postgres::start().await,
+            variables: settings.variables.clone(),
+            scratch: Scratch::new("servers"),
+        }
+    }
+
+    /// Waits until every server is ready.
+    ///
+    /// # Panics
+    /// If one does not get ready.
+    pub async fn ready(&mut self) {
+        for server in self.servers.values_mut() {
             server.ready().await;
         }
-        system
     }
 
     /// Adds a server with a database of its own, and starts it, without
@@ -105,6 +128,9 @@ impl System {
         }
         server.start();
         self.servers.insert(name.to_owned(), server);
+        if let Some(database) = database {
+            self.databases.insert(name.to_owned(), database);
+        }
         self.server(name)
     }
 
@@ -116,6 +142,30 @@ impl System {
         self.servers
             .get_mut(name)
             .unwrap_or_else(|| panic!("no server is called {name}"))
+    }
+
+    /// A server's database, by the server's name.
+    ///
+    /// # Panics
+    /// If there is none of that name, or it has no database.
+    #[must_use]
+    pub fn database(&self, name: &str) -> &Database {
+        self.databases
+            .get(name)
+            .unwrap_or_else(|| panic!("{name} has no database"))
+    }
+
+    /// The identity of a server that has run, as its database keeps it.
+    ///
+    /// # Panics
+    /// If it has none.
+    pub async fn id(&self, name: &str) -> ServerId {
+        let rows = self
+            .database(name)
+            .rows("SELECT id::text FROM server_identity")
+            .await;
+        let id: String = rows[0].get(0);
+        id.parse().expect("it is an id")
     }
 
     /// A connection for accounts.

@@ -10,13 +10,14 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("..")
         .canonicalize()
-        .unwrap()
+        .expect("the repository is there")
 }
 
 fn files_below(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+    for entry in fs::read_dir(folder).expect("the folder can be read") {
+        let path = entry.expect("the folder can be read").path();
+        let name = path.file_name().expect("an entry has a name");
+        let name = name.to_string_lossy();
         if path.is_dir() && !name.starts_with('.') && name != "target" {
             files_below(&path, extension, found);
         } else if path.extension().is_some_and(|found| found == extension) {

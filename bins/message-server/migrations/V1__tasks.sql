@@ -1,6 +1,7 @@
--- An account, as the log makes it: every server derives the same row.
+-- An account, as the log makes it: every server derives the same row. Names are
+-- compared byte by byte here, whatever the database's collation.
 CREATE TABLE account (
-    name text PRIMARY KEY,
+    name text COLLATE "C" PRIMARY KEY,
     -- The highest epoch that an accepted entry carried: lower ones are refused.
     epoch bigint NOT NULL CHECK (epoch >= 0),
     -- The number of the account's latest accepted entry: 1, 2, 3 … without gaps.
@@ -14,7 +15,7 @@ CREATE TABLE account (
 CREATE TABLE task (
     -- Made by the client: the idempotency key of the send, for good.
     id uuid PRIMARY KEY,
-    sender text NOT NULL,
+    sender text COLLATE "C" NOT NULL,
     -- The sender's own number of the send.
     number bigint NOT NULL CHECK (number >= 1),
     -- The place of the send in the log.
@@ -37,7 +38,7 @@ CREATE INDEX task_by_sender ON task (sender, changed);
 -- What one recipient was asked by one task.
 CREATE TABLE ask (
     task uuid NOT NULL,
-    recipient text NOT NULL,
+    recipient text COLLATE "C" NOT NULL,
     -- The recipient's place in the task's list, from 0.
     place smallint NOT NULL,
     -- How it stands: 0 needs action.

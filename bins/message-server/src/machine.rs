@@ -48,10 +48,7 @@ impl StateMachine for Tasks {
             return Vec::new();
         }
         let accounts = accounts.into_iter().map(str::to_owned).collect();
-        vec![
-            statements.read_accounts(accounts),
-            statements.read_earlier(ids),
-        ]
+        vec![statements.read(accounts, ids)]
     }
 
     fn decide(
@@ -61,10 +58,7 @@ impl StateMachine for Tasks {
         rows: &[Vec<Row>],
     ) -> Result<Decision<Outcome>, tokio_postgres::Error> {
         let mut set = match rows {
-            [accounts, earlier] => WorkingSet::new(
-                store::apply::accounts(accounts)?,
-                store::apply::earlier(earlier)?,
-            ),
+            [rows] => store::apply::working_set(rows)?,
             _ => WorkingSet::default(),
         };
         let outcomes = batch.into_iter().map(|entry| set.apply(entry)).collect();

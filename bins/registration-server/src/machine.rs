@@ -10,7 +10,7 @@ use uuid::Uuid;
 use yoshi_protocol::cbor::{self, Bound};
 use yoshi_protocol::message::log::{AccountEntry, AccountOp, LogEntry, LogPage};
 use yoshi_protocol::{AccountName, Position};
-use yoshi_replica::{Decision, Entry, Query, StateMachine, Write};
+use yoshi_replica::{Decision, Entry, Query, StateMachine, Write, Writes};
 
 use crate::limit::{LOG_PAGE_BYTES_MAX, LOG_PAGE_ENTRIES_MAX};
 use crate::rules::{self, Done, Outcome, Primary, TokenHash, WorkingSet};
@@ -122,7 +122,7 @@ impl StateMachine for Accounts {
         metrics::counter!("yoshi_rs_entries_refused_total").increment(refused.count() as u64);
         Ok(Decision {
             outcomes,
-            writes: writes(statements, &set, batch),
+            writes: Writes::Each(writes(statements, &set, batch)),
         })
     }
 

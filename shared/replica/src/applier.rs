@@ -9,7 +9,7 @@ use async_nats::Client;
 use deadpool_postgres::Pool;
 use tokio::sync::{mpsc, watch};
 use yoshi_protocol::message::log::AccountedFor;
-use yoshi_protocol::{Incarnation, Position, cbor, subject};
+use yoshi_protocol::{Position, cbor, subject};
 
 use crate::cursor::{self, Cursor, DatabaseError};
 use crate::machine::{Entry, StateMachine};
@@ -208,15 +208,14 @@ impl<M: StateMachine> Applier<M> {
         entries: &[Entry],
         outcomes: Vec<M::Outcome>,
     ) -> Vec<(u64, Vec<M::Outcome>)> {
-        let is_own = |incarnation: Incarnation| incarnation == self.settings.incarnation;
+        let is_own = |stored: &&StoredBlock| {
+            stored
+                .root
+                .is_some_and(|(_, incarnation)| incarnation == self.settings.incarnation)
+        };
         let own: Vec<u64> = batch
             .iter()
-            .filter(|stored| {
-                stored
-                    .block
-                    .as_ref()
-                    .is_some_and(|block| is_own(block.incarnation))
-            })
+            .filter(is_own)
             .map(|stored| stored.sequence)
             .collect();
         let mut grouped: BTreeMap<u64, Vec<M::Outcome>> = BTreeMap::new();
@@ -252,12 +251,12 @@ impl<M: StateMachine> Applier<M> {
         });
         let mut told: Vec<&str> = Vec::new();
         for stored in batch.iter().rev() {
-            let (Some(block), Some(inbox)) = (&stored.block, &stored.accounted) else {
+            let (Some((root, life)), Some(inbox)) = (stored.root, &stored.accounted) else {
                 continue;
             };
             // A reply goes only where replies go, whatever the header says.
-            let is_inbox = *inbox == subject::accounted(role, block.root, block.incarnation);
-            if block.root == id || !is_inbox || told.contains(&inbox.as_str()) {
+            let is_inbox = *inbox == subject::accounted(role, root, life);
+            if root == id || !is_inbox || told.contains(&inbox.as_str()) {
                 continue;
             }
             told.push(inbox);
@@ -305,6 +304,7 @@ fn check(name: &str, cursor: &Cursor, view: View) -> Result<(), Interruption> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use yoshi_protocol::Incarnation;
 
     #[test]
     fn reading_goes_on_after_the_last_whole_block() {

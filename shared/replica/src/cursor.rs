@@ -79,12 +79,28 @@ pub(crate) async fn create(
     })
 }
 
-/// Moves the cursor. `$1` stream, `$2` where it stands, `$3` where to. If it
-/// stands elsewhere, another process writes this database: the value then breaks
-/// the table's check, which fails the whole transaction.
-pub(crate) const MOVE: &str = "-- cursor: move
-    UPDATE replica_cursor SET applied = CASE WHEN applied = $2::bigint THEN $3::bigint ELSE -1 END
-    WHERE stream = $1";
+/// The statement that moves the cursor: `$1` stream, `$2` where it stands, `$3`
+/// where to. If it stands elsewhere, another process writes this database: the
+/// value then breaks the table's check, which fails the whole transaction.
+///
+/// With an argument, the common table expressions that come before it, in the
+/// same statement: they write what a batch comes to, and their parameters begin
+/// at `$4`. One statement is one transaction, and one message to Postgres
+/// instead of one for each table.
+#[macro_export]
+macro_rules! move_cursor {
+    ($($expressions:literal)?) => {
+        concat!(
+            $("WITH ", $expressions,)?
+            "\n    UPDATE replica_cursor
+    SET applied = CASE WHEN applied = $2::bigint THEN $3::bigint ELSE -1 END
+    WHERE stream = $1"
+        )
+    };
+}
+
+/// Moves the cursor and nothing else.
+pub(crate) const MOVE: &str = concat!("-- cursor: move", crate::move_cursor!());
 
 /// How the connection that applies the log plans: once per statement, and by
 /// index. Every lookup is by key; a plan per execution costs more than the

@@ -20,7 +20,7 @@ mod submit;
 mod transact;
 
 pub use cursor::{DatabaseError, identity, migrations};
-pub use machine::{Decision, Entry, Param, Query, StateMachine, Write};
+pub use machine::{Decision, Entry, Param, Query, StateMachine, Write, Writes};
 pub use start::{Handle, Running, StartError, start};
 pub use stream::{INCARNATION_KEY, StreamError};
 

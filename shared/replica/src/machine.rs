@@ -45,8 +45,17 @@ pub struct Write {
 pub struct Decision<O> {
     /// One per entry of the batch, in order.
     pub outcomes: Vec<O>,
-    /// In order; none if nothing changes.
-    pub writes: Vec<Write>,
+    /// What changes.
+    pub writes: Writes,
+}
+
+/// What a batch writes.
+pub enum Writes {
+    /// Statements, in order, within one transaction; none if nothing changes.
+    Each(Vec<Write>),
+    /// All of it in one statement that [`move_cursor!`](crate::move_cursor)
+    /// made: the replica puts the cursor's three parameters before these.
+    Moving(Query),
 }
 
 /// A deterministic state machine over Postgres.

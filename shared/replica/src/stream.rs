@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::{FutureExt, StreamExt};
 use yoshi_protocol::cbor::{self, Bound};
 use yoshi_protocol::message::log::{BLOCK_VERSION, Block};
-use yoshi_protocol::{Incarnation, Position, header};
+use yoshi_protocol::{Incarnation, Position, ServerId, header};
 
 use crate::machine::Entry;
 
@@ -64,8 +64,10 @@ pub(crate) struct Log {
 #[derive(Debug, Clone)]
 pub(crate) struct StoredBlock {
     pub(crate) sequence: u64,
-    /// None if the message is not a block of this release: it has no entries then.
-    pub(crate) block: Option<Block>,
+    /// Who published it, in which life; none if it is not a block of this release.
+    pub(crate) root: Option<(ServerId, Incarnation)>,
+    /// Its encoded entries; none if it is not a block of this release.
+    pub(crate) entries: Vec<Bytes>,
     /// Where its root wants to hear *accounted for*.
     pub(crate) accounted: Option<String>,
 }
@@ -73,20 +75,11 @@ pub(crate) struct StoredBlock {
 impl StoredBlock {
     /// Its entries after `applied`, with their positions.
     pub(crate) fn entries_after(&self, applied: Position) -> impl Iterator<Item = Entry> + '_ {
-        let entries = self
-            .block
-            .iter()
-            .flat_map(|block| &block.entries)
-            .enumerate();
-        let entries = entries.map(|(index, entry)| Entry {
+        let entries = self.entries.iter().enumerate().map(|(index, entry)| Entry {
             position: Position::in_block(self.sequence, index),
-            bytes: Bytes::copy_from_slice(entry),
+            bytes: entry.clone(),
         });
         entries.skip_while(move |entry| entry.position <= applied)
-    }
-
-    fn entry_count(&self) -> usize {
-        self.block.as_ref().map_or(0, |block| block.entries.len())
     }
 }
 
@@ -194,13 +187,13 @@ impl Blocks {
     pub(crate) async fn next_batch(&mut self) -> Result<Vec<StoredBlock>, StreamError> {
         let first = self.messages.next().await;
         let mut batch = vec![self.accept(first)?];
-        let mut entries = batch[0].entry_count();
+        let mut entries = batch[0].entries.len();
         while entries < BATCH_ENTRIES_MAX && batch.len() < BLOCKS_PER_PULL {
             let Some(message) = self.messages.next().now_or_never() else {
                 break;
             };
             let block = self.accept(message)?;
-            entries += block.entry_count();
+            entries += block.entries.len();
             batch.push(block);
         }
         Ok(batch)
@@ -244,9 +237,16 @@ fn stored_block(sequence: u64, message: &jetstream::Message) -> StoredBlock {
     };
     let headers = message.headers.as_ref();
     let accounted = headers.and_then(|headers| headers.get(header::ACCOUNTED));
+    let root = block.as_ref().map(|block| (block.root, block.incarnation));
+    let entries = block.map(|block| block.entries).unwrap_or_default();
+    let entries = entries
+        .into_iter()
+        .map(|entry| Bytes::from(entry.into_vec()))
+        .collect();
     StoredBlock {
         sequence,
-        block,
+        root,
+        entries,
         accounted: accounted.map(ToString::to_string),
     }
 }

@@ -13,7 +13,7 @@ use tokio_postgres::{Client, Row, Statement};
 use yoshi_protocol::Position;
 
 use crate::cursor::{self, DatabaseError};
-use crate::machine::{Entry, Query, StateMachine, Write};
+use crate::machine::{Entry, Query, StateMachine, Write, Writes};
 
 /// Why a batch was not applied.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +66,10 @@ impl<M: StateMachine> Applying<M> {
             entries.len(),
             "one outcome per entry"
         );
-        self.commit(&decision.writes, from, to).await?;
+        match &decision.writes {
+            Writes::Each(writes) => self.commit_each(writes, from, to).await?,
+            Writes::Moving(query) => self.commit_moving(query, from, to).await?,
+        }
         Ok(decision.outcomes)
     }
 
@@ -83,7 +86,21 @@ impl<M: StateMachine> Applying<M> {
         Ok(machine.decide(&self.statements, batch, &rows)?.outcomes)
     }
 
-    async fn commit(
+    /// One statement is a transaction of its own.
+    async fn commit_moving(
+        &self,
+        query: &Query,
+        from: Position,
+        to: Position,
+    ) -> Result<(), DatabaseError> {
+        let (from, to) = (from.to_i64(), to.to_i64());
+        let mut params: Vec<&(dyn ToSql + Sync)> = vec![&self.stream, &from, &to];
+        params.extend(borrow(query));
+        self.connection.execute(&query.statement, &params).await?;
+        Ok(())
+    }
+
+    async fn commit_each(
         &self,
         writes: &[Write],
         from: Position,

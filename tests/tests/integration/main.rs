@@ -1,6 +1,14 @@
 //! Integration tests on real parts: see the crate's documentation for the harness.
 
 #[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod everyday;
+#[cfg(test)]
+mod failures;
+#[cfg(test)]
+mod opcodes;
+#[cfg(test)]
 mod parts;
 #[cfg(test)]
 mod permissions;

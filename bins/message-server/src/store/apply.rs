@@ -1,49 +1,52 @@
 //! Reading what a batch of entries touches, and writing what came of it: one
-//! statement per table, whatever the size of the batch.
+//! statement each, whatever the size of the batch.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 use tokio_postgres::{Client, Error, Row, Statement};
 use uuid::Uuid;
 use yoshi_protocol::{AccountName, Epoch, Position, TaskId};
-use yoshi_replica::{Param, Query, Write};
+use yoshi_replica::{Param, Query, Writes, move_cursor};
 
-use crate::rules::{Account, Changes, Earlier, Hash, Proof, Send};
+use crate::rules::{Account, Changes, Earlier, Hash, Proof, Send, WorkingSet};
 
 /// The statements of the connection that applies the log.
 pub struct Statements {
-    read_accounts: Statement,
-    read_earlier: Statement,
-    write_accounts: Statement,
-    write_tasks: Statement,
-    write_asks: Statement,
+    read: Statement,
+    write: Statement,
 }
 
-const READ_ACCOUNTS: &str = "-- apply: read_accounts
-    SELECT name, epoch, number, head FROM account WHERE name = ANY($1)";
+/// The accounts named `$1`, and the earlier sends with the ids `$2`, in one
+/// answer: an account is a row without an id.
+const READ: &str = "-- apply: read
+    SELECT NULL::uuid AS id, name, epoch, number, NULL::bigint AS position, head AS hash,
+           NULL::bytea AS content
+    FROM account WHERE name = ANY($1::text[])
+    UNION ALL
+    SELECT id, sender, epoch, number, position, hash, content
+    FROM task WHERE id = ANY($2::uuid[])";
 
-const READ_EARLIER: &str = "-- apply: read_earlier
-    SELECT id, sender, number, position, hash, content FROM task WHERE id = ANY($1)";
-
-const WRITE_ACCOUNTS: &str = "-- apply: write_accounts
-    INSERT INTO account (name, epoch, number, head)
-    SELECT * FROM UNNEST($1::text[], $2::bigint[], $3::bigint[], $4::bytea[])
-    ON CONFLICT (name) DO UPDATE
-    SET epoch = EXCLUDED.epoch, number = EXCLUDED.number, head = EXCLUDED.head";
-
-const WRITE_TASKS: &str = "-- apply: write_tasks
-    INSERT INTO task (id, sender, number, position, changed, epoch, sent_at, hash, content)
-    SELECT id, sender, number, position, position, epoch, sent_at, hash, content
-    FROM UNNEST($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
-                $7::bytea[], $8::bytea[])
-         AS sent (id, sender, number, position, epoch, sent_at, hash, content)";
-
-const WRITE_ASKS: &str = "-- apply: write_asks
-    INSERT INTO ask (task, recipient, place, state, changed)
-    SELECT task, recipient, place, 0, changed
-    FROM UNNEST($1::uuid[], $2::text[], $3::smallint[], $4::bigint[])
-         AS asked (task, recipient, place, changed)";
+/// `$4`–`$7` accounts; `$8`–`$15` tasks; `$16`–`$19` asks.
+const WRITE: &str = move_cursor!(
+    "accounts AS (
+        INSERT INTO account (name, epoch, number, head)
+        SELECT * FROM UNNEST($4::text[], $5::bigint[], $6::bigint[], $7::bytea[])
+        ON CONFLICT (name) DO UPDATE
+        SET epoch = EXCLUDED.epoch, number = EXCLUDED.number, head = EXCLUDED.head
+    ), tasks AS (
+        INSERT INTO task (id, sender, number, position, changed, epoch, sent_at, hash, content)
+        SELECT id, sender, number, position, position, epoch, sent_at, hash, content
+        FROM UNNEST($8::uuid[], $9::text[], $10::bigint[], $11::bigint[], $12::bigint[],
+                    $13::bigint[], $14::bytea[], $15::bytea[])
+             AS sent (id, sender, number, position, epoch, sent_at, hash, content)
+    ), asks AS (
+        INSERT INTO ask (task, recipient, place, state, changed)
+        SELECT task, recipient, place, 0, changed
+        FROM UNNEST($16::uuid[], $17::text[], $18::smallint[], $19::bigint[])
+             AS asked (task, recipient, place, changed)
+    )"
+);
 
 impl Statements {
     /// Prepares them on a connection.
@@ -52,167 +55,152 @@ impl Statements {
     /// If the schema is not the one that the migrations make.
     pub async fn prepare(client: &Client) -> Result<Self, Error> {
         Ok(Self {
-            read_accounts: client.prepare(READ_ACCOUNTS).await?,
-            read_earlier: client.prepare(READ_EARLIER).await?,
-            write_accounts: client.prepare(WRITE_ACCOUNTS).await?,
-            write_tasks: client.prepare(WRITE_TASKS).await?,
-            write_asks: client.prepare(WRITE_ASKS).await?,
+            read: client.prepare(READ).await?,
+            write: client.prepare(WRITE).await?,
         })
     }
 
-    /// The accounts with these names.
+    /// The accounts with these names, and the earlier sends with these ids.
     #[must_use]
-    pub fn read_accounts(&self, names: Vec<String>) -> Query {
-        query(&self.read_accounts, vec![Box::new(names)])
-    }
-
-    /// Earlier sends with these ids.
-    #[must_use]
-    pub fn read_earlier(&self, ids: Vec<Uuid>) -> Query {
-        query(&self.read_earlier, vec![Box::new(ids)])
+    pub fn read(&self, names: Vec<String>, ids: Vec<Uuid>) -> Query {
+        Query {
+            statement: self.read.clone(),
+            params: vec![Box::new(names), Box::new(ids)],
+        }
     }
 
     /// Everything that a batch changes.
     #[must_use]
-    pub fn write(&self, changes: Changes) -> Vec<Write> {
+    pub fn write(&self, changes: Changes) -> Writes {
         if changes.sends.is_empty() {
-            return Vec::new();
+            return Writes::Each(Vec::new());
         }
-        let asks = self.write_asks(&changes.sends);
-        vec![
-            self.write_accounts(changes.accounts),
-            self.write_tasks(changes.sends),
-            asks,
-        ]
+        let mut params = account_params(changes.accounts);
+        let asks = ask_params(&changes.sends);
+        params.extend(task_params(changes.sends));
+        params.extend(asks);
+        Writes::Moving(Query {
+            statement: self.write.clone(),
+            params,
+        })
     }
+}
 
-    fn write_accounts(
-        &self,
-        accounts: impl IntoIterator<Item = (AccountName, Account), IntoIter: ExactSizeIterator>,
-    ) -> Write {
-        let accounts = accounts.into_iter();
-        let count = accounts.len();
-        let mut names = Vec::with_capacity(count);
-        let mut epochs = Vec::with_capacity(count);
-        let mut numbers = Vec::with_capacity(count);
-        let mut heads = Vec::with_capacity(count);
-        for (name, account) in accounts {
-            names.push(String::from(name));
-            epochs.push(stored_epoch(account.epoch));
-            numbers.push(signed(account.number));
-            heads.push(account.head.to_vec());
-        }
-        let params: Vec<Param> = vec![
-            Box::new(names),
-            Box::new(epochs),
-            Box::new(numbers),
-            Box::new(heads),
-        ];
-        Write {
-            query: query(&self.write_accounts, params),
-            rows: count as u64,
-        }
+fn account_params(accounts: BTreeMap<AccountName, Account>) -> Vec<Param> {
+    let count = accounts.len();
+    let mut names = Vec::with_capacity(count);
+    let mut epochs = Vec::with_capacity(count);
+    let mut numbers = Vec::with_capacity(count);
+    let mut heads = Vec::with_capacity(count);
+    for (name, account) in accounts {
+        names.push(String::from(name));
+        epochs.push(stored_epoch(account.epoch));
+        numbers.push(signed(account.number));
+        heads.push(account.head.to_vec());
     }
+    vec![
+        Box::new(names),
+        Box::new(epochs),
+        Box::new(numbers),
+        Box::new(heads),
+    ]
+}
 
-    fn write_tasks(&self, sends: Vec<Send>) -> Write {
-        let count = sends.len();
-        let mut ids = Vec::with_capacity(count);
-        let mut senders = Vec::with_capacity(count);
-        let mut numbers = Vec::with_capacity(count);
-        let mut positions = Vec::with_capacity(count);
-        let mut epochs = Vec::with_capacity(count);
-        let mut times = Vec::with_capacity(count);
-        let mut hashes = Vec::with_capacity(count);
-        let mut contents = Vec::with_capacity(count);
-        for send in sends {
-            ids.push(send.id.0);
-            senders.push(String::from(send.sender));
-            numbers.push(signed(send.number));
+fn task_params(sends: Vec<Send>) -> Vec<Param> {
+    let count = sends.len();
+    let mut ids = Vec::with_capacity(count);
+    let mut senders = Vec::with_capacity(count);
+    let mut numbers = Vec::with_capacity(count);
+    let mut positions = Vec::with_capacity(count);
+    let mut epochs = Vec::with_capacity(count);
+    let mut times = Vec::with_capacity(count);
+    let mut hashes = Vec::with_capacity(count);
+    let mut contents = Vec::with_capacity(count);
+    for send in sends {
+        ids.push(send.id.0);
+        senders.push(String::from(send.sender));
+        numbers.push(signed(send.number));
+        positions.push(send.position.to_i64());
+        epochs.push(stored_epoch(send.epoch));
+        times.push(send.sent_at.0);
+        hashes.push(send.hash.to_vec());
+        contents.push(Vec::from(send.content));
+    }
+    vec![
+        Box::new(ids),
+        Box::new(senders),
+        Box::new(numbers),
+        Box::new(positions),
+        Box::new(epochs),
+        Box::new(times),
+        Box::new(hashes),
+        Box::new(contents),
+    ]
+}
+
+fn ask_params(sends: &[Send]) -> Vec<Param> {
+    let mut tasks = Vec::new();
+    let mut recipients = Vec::new();
+    let mut places = Vec::new();
+    let mut positions = Vec::new();
+    for send in sends {
+        for (recipient, place) in send.recipients.iter().zip(0_i16..) {
+            tasks.push(send.id.0);
+            recipients.push(recipient.as_str().to_owned());
+            places.push(place);
             positions.push(send.position.to_i64());
-            epochs.push(stored_epoch(send.epoch));
-            times.push(send.sent_at.0);
-            hashes.push(send.hash.to_vec());
-            contents.push(Vec::from(send.content));
-        }
-        let params: Vec<Param> = vec![
-            Box::new(ids),
-            Box::new(senders),
-            Box::new(numbers),
-            Box::new(positions),
-            Box::new(epochs),
-            Box::new(times),
-            Box::new(hashes),
-            Box::new(contents),
-        ];
-        Write {
-            query: query(&self.write_tasks, params),
-            rows: count as u64,
         }
     }
-
-    fn write_asks(&self, sends: &[Send]) -> Write {
-        let mut tasks = Vec::new();
-        let mut recipients = Vec::new();
-        let mut places = Vec::new();
-        let mut positions = Vec::new();
-        for send in sends {
-            for (recipient, place) in send.recipients.iter().zip(0_i16..) {
-                tasks.push(send.id.0);
-                recipients.push(recipient.as_str().to_owned());
-                places.push(place);
-                positions.push(send.position.to_i64());
-            }
-        }
-        let rows = tasks.len() as u64;
-        let params: Vec<Param> = vec![
-            Box::new(tasks),
-            Box::new(recipients),
-            Box::new(places),
-            Box::new(positions),
-        ];
-        Write {
-            query: query(&self.write_asks, params),
-            rows,
-        }
-    }
+    vec![
+        Box::new(tasks),
+        Box::new(recipients),
+        Box::new(places),
+        Box::new(positions),
+    ]
 }
 
-/// The accounts out of the rows of `read_accounts`.
+/// What the rows of [`Statements::read`] hold.
 ///
 /// # Errors
 /// If a row is not what the schema promises.
-pub fn accounts(rows: &[Row]) -> Result<HashMap<AccountName, Account>, Error> {
-    rows.iter()
-        .map(|row| {
-            let account = Account {
-                epoch: Epoch(unsigned(row.try_get("epoch")?)),
-                number: unsigned(row.try_get("number")?),
-                head: hash(row, "head")?,
-            };
-            Ok((stored_name(row.try_get("name")?), account))
-        })
-        .collect()
-}
-
-/// The sends out of the rows of `read_earlier`.
-///
-/// # Errors
-/// If a row is not what the schema promises.
-pub fn earlier(rows: &[Row]) -> Result<HashMap<TaskId, Earlier>, Error> {
-    rows.iter()
-        .map(|row| {
-            let earlier = Earlier {
-                sender: stored_name(row.try_get("sender")?),
-                content: Bytes::from(row.try_get::<_, Vec<u8>>("content")?),
-                proof: Proof {
-                    number: unsigned(row.try_get("number")?),
-                    position: Position::from_i64(row.try_get("position")?),
-                    hash: hash(row, "hash")?,
+pub fn working_set(rows: &[Row]) -> Result<WorkingSet, Error> {
+    let mut accounts = HashMap::new();
+    let mut earlier = HashMap::new();
+    for row in rows {
+        let (name, number) = (
+            stored_name(row.try_get("name")?),
+            unsigned(row.try_get("number")?),
+        );
+        let hash = hash(row, "hash")?;
+        let Some(id) = row.try_get("id")? else {
+            let epoch = Epoch(unsigned(row.try_get("epoch")?));
+            accounts.insert(
+                name,
+                Account {
+                    epoch,
+                    number,
+                    head: hash,
                 },
-            };
-            Ok((TaskId(row.try_get("id")?), earlier))
-        })
-        .collect()
+            );
+            continue;
+        };
+        let position = Position::from_i64(row.try_get("position")?);
+        let content = Bytes::from(row.try_get::<_, Vec<u8>>("content")?);
+        let proof = Proof {
+            number,
+            position,
+            hash,
+        };
+        earlier.insert(
+            TaskId(id),
+            Earlier {
+                sender: name,
+                content,
+                proof,
+            },
+        );
+    }
+    Ok(WorkingSet::new(accounts, earlier))
 }
 
 pub(super) fn stored_name(text: &str) -> AccountName {
@@ -236,11 +224,4 @@ fn stored_epoch(epoch: Epoch) -> i64 {
     epoch
         .to_i64()
         .expect("entries with larger epochs are not applied")
-}
-
-fn query(statement: &Statement, params: Vec<Param>) -> Query {
-    Query {
-        statement: statement.clone(),
-        params,
-    }
 }
