@@ -53,6 +53,18 @@ impl Accounts {
                 }
             }
         });
+        let mut primaries = accounts.registration.primary_changes();
+        let listening = accounts.clone();
+        tokio::spawn(async move {
+            let mut epoch = None;
+            while primaries.changed().await.is_ok() {
+                let now = primaries.borrow_and_update().map(|primary| primary.epoch);
+                if now.is_some() && now != epoch {
+                    epoch = now;
+                    listening.memory().forget_all();
+                }
+            }
+        });
         Ok(accounts)
     }
 
@@ -72,7 +84,7 @@ impl Accounts {
             }
             memory.asked()
         };
-        metrics::counter!("credentials_asked_total").increment(1);
+        metrics::counter!("yoshi_credentials_asked_total").increment(1);
         let question = AuthClient {
             account: account.clone(),
             credential,

@@ -118,6 +118,13 @@ impl Credentials {
         }
     }
 
+    /// Forgets everything: a new primary registration server may know of
+    /// changes that nobody announced before the old one died.
+    pub fn forget_all(&mut self) {
+        self.changes += 1;
+        self.accounts.clear();
+    }
+
     fn remember(
         &mut self,
         asked: Asked,

@@ -53,6 +53,12 @@ impl Registration {
         Ok(registration)
     }
 
+    /// Changes whenever another primary is known.
+    #[must_use]
+    pub fn primary_changes(&self) -> watch::Receiver<Option<NewPrimReg>> {
+        self.primary.subscribe()
+    }
+
     /// Asks the primary, wherever it is now, until it answers or the deadline
     /// passes. For requests that may be repeated.
     ///

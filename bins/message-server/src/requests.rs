@@ -96,7 +96,7 @@ impl Drop for InHand {
 impl Server {
     async fn take(self: Arc<Self>, verb: ClientVerb, message: Message) {
         let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
-            metrics::counter!("requests_refused_busy_total").increment(1);
+            metrics::counter!("yoshi_requests_refused_busy_total").increment(1);
             let busy = ErrorReply::new(ErrorCode::Busy, "the server has its hands full; try again");
             respond::<()>(&self.nats, &message, Err(busy)).await;
             return;

@@ -91,7 +91,7 @@ impl<M: StateMachine> Applier<M> {
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
                     tracing::warn!(error, "the log cannot be followed; trying again");
-                    metrics::counter!("replica_interruptions_total").increment(1);
+                    metrics::counter!("yoshi_replica_interruptions_total").increment(1);
                 }
                 Ok(never) => match never {},
             }
@@ -193,8 +193,8 @@ impl<M: StateMachine> Applier<M> {
             outcomes.extend(applying.apply(&self.machine, new, self.stored, to).await?);
             self.stored = to;
         }
-        metrics::histogram!("replica_apply_seconds").record(started.elapsed());
-        metrics::histogram!("replica_apply_entries").record(entries.len() as f64);
+        metrics::histogram!("yoshi_replica_apply_seconds").record(started.elapsed());
+        metrics::histogram!("yoshi_replica_apply_entries").record(entries.len() as f64);
         self.advance(to, self.own_outcomes(batch, &entries, outcomes))
             .await;
         self.account(batch, to).await;

@@ -101,7 +101,7 @@ impl Publisher {
                     Err(SettleError::Stream(error)) => tracing::warn!(%error, "cannot ask the log"),
                 },
                 Attempt::Unknown(why) => {
-                    metrics::counter!("replica_publish_retries_total").increment(1);
+                    metrics::counter!("yoshi_replica_publish_retries_total").increment(1);
                     tracing::warn!(id, why, "a block's fate is unknown; sending it again");
                 }
             }

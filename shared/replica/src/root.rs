@@ -3,7 +3,9 @@
 //! passed in, and nothing here sends, reads or waits.
 //!
 //! Rules held here:
-//! - one block in flight; the next is made of what has queued up meanwhile;
+//! - one block in flight; the next goes when this server has applied it, and is
+//!   made of what has queued up meanwhile. Sooner, blocks would be smaller and
+//!   dearer, and nobody served sooner;
 //! - an account's entries wait until its previous ones are accounted for, and
 //!   those queued meanwhile travel together, in order;
 //! - an entry is done when this server has applied it and every peer that

@@ -22,7 +22,9 @@ pub const INCARNATION_KEY: &str = "incarnation";
 const BLOCKS_PER_PULL: usize = 64;
 /// Entries that one transaction applies at most, give or take a block.
 const BATCH_ENTRIES_MAX: usize = 4_096;
-const HEARTBEAT: Duration = Duration::from_secs(5);
+/// A reader without one for twice as long starts anew: after the loss of a
+/// NATS node nothing else would tell it.
+const HEARTBEAT: Duration = Duration::from_secs(1);
 const PULL_EXPIRES: Duration = Duration::from_secs(30);
 const CONSUMER_INACTIVE: Duration = Duration::from_secs(30);
 

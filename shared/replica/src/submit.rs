@@ -85,8 +85,8 @@ pub(crate) async fn run<O: Send + 'static>(
                 for down in root.tick(Instant::now()) {
                     report_down(&nats, &settings, down).await;
                 }
-                metrics::gauge!("replica_waiting_entries").set(root.waiting() as f64);
-                metrics::gauge!("replica_unaccounted_entries").set(root.unaccounted() as f64);
+                metrics::gauge!("yoshi_replica_waiting_entries").set(root.waiting() as f64);
+                metrics::gauge!("yoshi_replica_unaccounted_entries").set(root.unaccounted() as f64);
             }
             () = stop_requested(&mut inputs.stopping), if !inputs.submissions.is_closed() => {
                 inputs.submissions.close();
@@ -99,7 +99,7 @@ pub(crate) async fn run<O: Send + 'static>(
         if let Some(mut publisher) = idle_publisher.take() {
             match root.next_block() {
                 Some(entries) => {
-                    metrics::histogram!("replica_block_entries").record(entries.len() as f64);
+                    metrics::histogram!("yoshi_replica_block_entries").record(entries.len() as f64);
                     publishing = Some(Box::pin(async move {
                         let stored = publisher.publish(entries).await;
                         (publisher, stored)
@@ -156,7 +156,7 @@ async fn report_down(nats: &Client, settings: &Settings, down: Down) {
         server = %down.id, beta_seconds = settings.beta.as_secs_f64(),
         "a server did not account for an entry in time and counts as down"
     );
-    metrics::counter!("replica_peers_down_total").increment(1);
+    metrics::counter!("yoshi_replica_peers_down_total").increment(1);
     if settings.role == Role::Rs {
         return;
     }

@@ -1,0 +1,120 @@
+//! An account that a test acts as.
+
+use yoshi_client::{Client, Error, Outgoing, Position, Receipt, Sent, Task, View};
+use yoshi_protocol::limit::POLL_TASKS_MAX;
+use yoshi_protocol::{AccountName, Credential, ErrorCode, NewTask, Password};
+
+/// An account with its password and a token.
+#[derive(Debug, Clone)]
+pub struct Person {
+    /// Its name.
+    pub name: AccountName,
+    /// Its password.
+    pub password: Password,
+    /// The token of a log-in.
+    pub credential: Credential,
+}
+
+impl Person {
+    /// Creates an account whose name begins with `prefix` and is nobody else's,
+    /// and logs it in.
+    ///
+    /// # Panics
+    /// If it is refused.
+    pub async fn register(client: &Client, prefix: &str) -> Self {
+        let name = fresh_name(prefix);
+        let password = Password::new(format!("the secret of {name}"));
+        client
+            .create_account(&name, &password)
+            .await
+            .unwrap_or_else(|error| panic!("{name} is not created: {error}"));
+        let logged_in = client.log_in(&name, &password).await;
+        let logged_in = logged_in.unwrap_or_else(|error| panic!("{name} cannot log in: {error}"));
+        Self {
+            name,
+            password,
+            credential: Credential::Token(logged_in.token),
+        }
+    }
+
+    /// The password as a credential.
+    #[must_use]
+    pub fn by_password(&self) -> Credential {
+        Credential::Password(self.password.clone())
+    }
+
+    /// Sends a task, and answers its receipt.
+    ///
+    /// # Panics
+    /// If it is not accounted for.
+    pub async fn send(&self, client: &Client, title: &str, to: &[&Self]) -> Receipt {
+        let names = to.iter().map(|person| person.name.clone()).collect();
+        let task = Outgoing::new(NewTask::new(title, names)).expect("it is a good task");
+        self.send_outgoing(client, &task).await
+    }
+
+    /// Sends a task that is encoded already.
+    ///
+    /// # Panics
+    /// If it is not accounted for.
+    pub async fn send_outgoing(&self, client: &Client, task: &Outgoing) -> Receipt {
+        match client
+            .send_outgoing(&self.name, &self.credential, task)
+            .await
+        {
+            Ok(Sent::Accounted(receipt)) => receipt,
+            Ok(Sent::Queued(queued)) => panic!("{}: only queued: {queued:?}", self.name),
+            Err(error) => panic!("{}: not sent: {error}", self.name),
+        }
+    }
+
+    /// Everything in a view, in pages of `limit`.
+    ///
+    /// # Panics
+    /// If a page is refused, is larger, or its cursor does not rise.
+    pub async fn read(&self, client: &Client, view: View, limit: u32) -> Vec<Task> {
+        let (mut tasks, mut cursor) = (Vec::new(), Position::ZERO);
+        loop {
+            let page = client
+                .poll(&self.name, &self.credential, view, cursor, limit)
+                .await
+                .unwrap_or_else(|error| panic!("{} cannot read: {error}", self.name));
+            assert!(page.tasks.len() <= limit as usize, "{}", page.tasks.len());
+            assert!(page.tasks.is_empty() || page.cursor > cursor);
+            tasks.extend(page.tasks);
+            cursor = page.cursor;
+            if !page.more {
+                return tasks;
+            }
+        }
+    }
+
+    /// Everything that was sent to it.
+    ///
+    /// # Panics
+    /// As [`Person::read`].
+    pub async fn inbox(&self, client: &Client) -> Vec<Task> {
+        self.read(client, View::Inbox, POLL_TASKS_MAX).await
+    }
+}
+
+/// A name that begins with `prefix`, with 64 random bits.
+///
+/// # Panics
+/// If the prefix is not the beginning of a name.
+#[must_use]
+pub fn fresh_name(prefix: &str) -> AccountName {
+    let random = uuid::Uuid::new_v4().as_u64_pair().0;
+    AccountName::new(&format!("{prefix}-{random:016x}")).expect("it is a name")
+}
+
+/// Why a call was refused.
+///
+/// # Panics
+/// If it was not refused.
+pub fn refusal<T: std::fmt::Debug>(result: Result<T, Error>) -> ErrorCode {
+    match result {
+        Err(Error::Refused(reply)) => reply.code,
+        other => panic!("not a refusal: {other:?}"),
+    }
+}
