@@ -54,7 +54,8 @@ impl Polls<'_> {
                 let task = task
                     .map_err(|error| failure(&error))?
                     .ok_or_else(not_found)?;
-                return Ok(self.answer(vec![task], false, request.since));
+                let cursor = task.changed.max(request.since);
+                return Ok(self.answer(vec![task], false, cursor));
             }
         };
         let applied = self.reach(request.since).await?;

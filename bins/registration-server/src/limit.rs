@@ -9,8 +9,10 @@ pub(crate) const PASSWORD_HASH_CHARS_MAX: usize = 255;
 
 /// Requests that are worked on at once; the next one is answered `busy`.
 pub(crate) const REQUESTS_IN_HAND_MAX: usize = 1_000;
-/// Passwords that wait for a core at once; the next one is answered `busy`.
-pub(crate) const PASSWORDS_WAITING_MAX: usize = 256;
+/// Passwords that wait for a core at once; the next one is answered `busy`. At
+/// some 25 ms each the last one waits for about a second: less than those who
+/// ask wait for an answer, so no work is done for askers that have given up.
+pub(crate) const PASSWORDS_WAITING_MAX: usize = 64;
 /// How long past β a change may stay without a result before its outcome is answered as unknown.
 pub(crate) const CHANGE_SLACK: Duration = Duration::from_secs(5);
 /// How long a database query of a request may take.

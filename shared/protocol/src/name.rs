@@ -156,8 +156,30 @@ impl TaskId {
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
-#[serde(transparent)]
+#[serde(try_from = "u64", into = "u64")]
 pub struct Position(pub u64);
+
+/// A number past every position: 2^63 or more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is not a position: positions are below 2^63")]
+pub struct InvalidPosition(u64);
+
+impl TryFrom<u64> for Position {
+    type Error = InvalidPosition;
+    fn try_from(value: u64) -> Result<Self, InvalidPosition> {
+        if i64::try_from(value).is_ok() {
+            Ok(Self(value))
+        } else {
+            Err(InvalidPosition(value))
+        }
+    }
+}
+
+impl From<Position> for u64 {
+    fn from(position: Position) -> Self {
+        position.0
+    }
+}
 
 impl Position {
     /// Before the first entry.
@@ -190,7 +212,8 @@ impl Position {
     /// The position as Postgres holds it.
     #[must_use]
     pub fn to_i64(self) -> i64 {
-        i64::try_from(self.0).expect("a stream never reaches 2^53 blocks")
+        i64::try_from(self.0)
+            .expect("decoding refuses larger ones, and a stream never reaches 2^53 blocks")
     }
 
     /// A position read from Postgres, where a check keeps it from being negative.
@@ -281,6 +304,7 @@ mod tests {
         assert_eq!(last.sequence(), 7);
         assert_eq!(Position::end_of_block(7).sequence(), 7);
         assert!(Position::end_of_block(7) > last);
+        assert!(Position::try_from(1 << 63).is_err() && Position::try_from((1 << 63) - 1).is_ok());
     }
 
     #[test]

@@ -128,7 +128,10 @@ impl<T, O> Root<T, O> {
 
     /// The entries of the next block, if one may be published now.
     pub fn next_block(&mut self) -> Option<Vec<ByteBuf>> {
-        let applied = self.stored.back().is_none_or(|entry| entry.outcome.is_some());
+        let applied = self
+            .stored
+            .back()
+            .is_none_or(|entry| entry.outcome.is_some());
         if !self.in_flight.is_empty() || !applied {
             return None;
         }

@@ -93,7 +93,11 @@ fn an_accounts_entries_wait_for_its_previous_ones_and_then_travel_together() {
     assert!(root.next_block().is_none(), "stored, but not applied here");
     root.outcomes(1, vec!["ok"]);
     let block = root.next_block().unwrap();
-    assert_eq!(block.len(), 1, "only bo's: ana's first is not accounted for");
+    assert_eq!(
+        block.len(),
+        1,
+        "only bo's: ana's first is not accounted for"
+    );
     root.applied(Position::end_of_block(1));
     assert_eq!(tickets(&mut root), [1]);
     root.stored(2, Instant::now());

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use yoshi_client::{Error, Last, Outgoing, Position, Sent, Task, View};
+use yoshi_client::{Error, Outgoing, Position, Sent, Task, View};
 use yoshi_protocol::message::task::AskState;
 use yoshi_protocol::{AccountName, ErrorCode, Kind, NewTask};
 use yoshi_tests::person::{fresh_name, refusal};
@@ -138,23 +138,22 @@ async fn a_cursor_from_the_future_is_told_behind_and_never_rewound() {
     let system = system().await;
     let client = system.client().await;
     let ana = Person::register(&client, "ana").await;
-    let client = client.with_deadline(Duration::from_secs(3));
-    let future = Position::in_block(1 << 40, 0);
-    match client.retrieve(&ana.name, &ana.credential, future).await {
-        Err(Error::Deadline {
-            last: Last::Refused(reply),
-            may_have_happened: false,
-            ..
-        }) => {
-            assert_eq!(reply.code, ErrorCode::Behind);
+    let direct = Direct::connect(&system.nats).await;
+    let (behind, malformed) = (ErrorCode::Behind, ErrorCode::Malformed);
+    for (future, code) in [
+        (1 << 50, behind),
+        (u64::MAX >> 1, behind),
+        (u64::MAX, malformed),
+    ] {
+        let future = Position(future);
+        for name in MESSAGE_SERVERS {
+            let id = system.id(name).await;
+            let answer = direct.try_page(id, &ana, View::Inbox, future).await;
+            assert_eq!(answer.unwrap_err().code, code, "{name}");
         }
-        other => panic!("{other:?}"),
-    }
-    for at_most in [u64::MAX >> 1, 1] {
-        let answer = client
-            .retrieve(&ana.name, &ana.credential, Position(at_most))
-            .await;
-        assert_eq!(answer.is_ok(), at_most == 1, "{answer:?}");
+        let hasty = client.clone().with_deadline(Duration::from_secs(3));
+        let answer = hasty.retrieve(&ana.name, &ana.credential, future).await;
+        assert!(!answer.unwrap_err().may_have_happened());
     }
 }
 

@@ -68,10 +68,6 @@ async fn a_killed_message_server_loses_and_doubles_nothing() {
     senders.go_on("all send with it", 3, WORK_WITHIN).await;
     let acknowledged = senders.stop().await;
 
-    let direct = Direct::connect(&system.nats).await;
-    for id in ids.values() {
-        holds_exactly(&direct.inbox(*id, &senders.reader).await, &acknowledged);
-    }
     let databases = SERVERS.map(|name| system.database(name));
     let rows = contents::equal(&databases, OF_MESSAGE_SERVERS).await;
     let sends: usize = acknowledged.values().map(Vec::len).sum();
@@ -80,6 +76,10 @@ async fn a_killed_message_server_loses_and_doubles_nothing() {
         8 + 2 * sends,
         "8 accounts, a task and an ask for each send"
     );
+    let direct = Direct::connect(&system.nats).await;
+    for id in ids.values() {
+        holds_exactly(&direct.inbox(*id, &senders.reader).await, &acknowledged);
+    }
     let client = system.client().await;
     let last = senders.people[0]
         .send(&client, "last", &[&senders.reader])

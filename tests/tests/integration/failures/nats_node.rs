@@ -39,15 +39,15 @@ async fn the_death_of_the_leading_node_loses_and_doubles_nothing() {
         .await;
     let acknowledged = senders.stop().await;
 
+    let servers = ["ms1", "ms2", "ms3"].map(|name| system.database(name));
+    let rows = contents::equal(&servers, OF_MESSAGE_SERVERS).await;
+    let sends: usize = acknowledged.values().map(Vec::len).sum();
+    assert_eq!(rows.len(), 4 + 2 * sends);
     let direct = Direct::connect(&system.nats).await;
     for name in ["ms1", "ms2", "ms3"] {
         let list = direct.inbox(system.id(name).await, &senders.reader).await;
         holds_exactly(&list, &acknowledged);
     }
-    let servers = ["ms1", "ms2", "ms3"].map(|name| system.database(name));
-    let rows = contents::equal(&servers, OF_MESSAGE_SERVERS).await;
-    let sends: usize = acknowledged.values().map(Vec::len).sum();
-    assert_eq!(rows.len(), 4 + 2 * sends);
     let client = system.client().await;
     let person = Person::register(&client, "later").await;
     person.send(&client, "after all", &[&senders.reader]).await;
