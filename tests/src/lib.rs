@@ -5,7 +5,7 @@
 //! [`process`] that outlives the test program for a moment, when that program
 //! is killed. [`System`] is all of them together. What a failed test leaves is
 //! kept in `target/tmp`, and the test says where. Tests wait with
-//! [`eventually`], never with a bare sleep.
+//! [`eventually()`], never with a bare sleep.
 
 pub mod contents;
 pub mod direct;

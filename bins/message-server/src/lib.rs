@@ -16,6 +16,7 @@ pub mod send;
 pub mod store;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use yoshi_protocol::subject::{self, Role};
@@ -29,6 +30,9 @@ use crate::machine::Tasks;
 use crate::membership::{Destroyed, Ears, Membership};
 use crate::registration::Registration;
 use crate::requests::{Requests, Server};
+
+/// How long past β a task may wait for the log.
+const WAIT_SLACK: Duration = Duration::from_secs(5);
 
 /// Why a message server ends with an error.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +95,7 @@ pub async fn run(arguments: Arguments, context: Context) -> Result<(), Error> {
         replica: replica.clone(),
         pool,
         membership: membership.clone(),
+        wait_max: arguments.beta() + WAIT_SLACK,
         permits: Arc::new(Semaphore::new(requests_max)),
     });
     tokio::select! {

@@ -5,15 +5,17 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
+use serde_bytes::ByteBuf;
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 use yoshi_protocol::cbor::{self, Bound};
-use yoshi_protocol::message::log::{LogPage, TaskEntry, TaskOp};
+use yoshi_protocol::message::log::{LogEntry, LogPage, TaskEntry, TaskOp};
 use yoshi_protocol::{NewTask, Position};
 use yoshi_replica::{Decision, Entry, Query, StateMachine};
 
 use crate::rules::{Outcome, SendEntry, WorkingSet};
 use crate::store;
+use crate::store::log::LoggedSend;
 
 /// The state machine of the tasks log.
 #[derive(Debug, Clone, Copy, Default)]
@@ -71,7 +73,29 @@ impl StateMachine for Tasks {
         since: Position,
         applied: Position,
     ) -> Result<LogPage, tokio_postgres::Error> {
-        store::log::page(client, since, applied).await
+        let (sends, full) = store::log::page(client, since).await?;
+        let last = sends.last().map_or(since, |send| send.position);
+        // Without a next page, everything that was applied before the query is here.
+        let through = if full { last } else { last.max(applied) };
+        let entries = sends.into_iter().map(encode).collect();
+        Ok(LogPage {
+            more: full,
+            entries,
+            through,
+        })
+    }
+}
+
+fn encode(send: LoggedSend) -> LogEntry {
+    let entry = TaskEntry {
+        at: send.sent_at,
+        op: TaskOp::Send(ByteBuf::from(send.content)),
+        epoch: send.epoch,
+        account: send.sender,
+    };
+    LogEntry {
+        entry: ByteBuf::from(cbor::encode(&entry)),
+        position: send.position,
     }
 }
 

@@ -14,16 +14,19 @@ use yoshi_protocol::message::roster::{
 };
 use yoshi_protocol::message::task::ServerApplied;
 use yoshi_protocol::{Incarnation, Position, ServerId, subject};
-use yoshi_replica::{Handle, Peer, Standing};
+use yoshi_replica::{Handle, Peer};
 use yoshi_service::{Context, request};
 
-use crate::roster::Roster;
+use crate::roster::{Roster, SILENT_MAX};
 use crate::rules::Outcome;
 
 const PING_EVERY: Duration = Duration::from_secs(1);
 /// How long a server that has reached the tail announces so before it serves:
 /// every root must have heard it, and waits for it from then on.
 const SETTLE: Duration = Duration::from_millis(1_200);
+/// How old the latest look at the log's tail may be while this server serves:
+/// no older than the silence after which the others wait for it no more.
+const CONFIRMED_MAX: Duration = SILENT_MAX;
 const LB_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often a starting server asks for a load balancer that is not there yet.
 const LB_TRIES: u32 = 5;
@@ -37,6 +40,18 @@ pub struct Membership {
     peers: Arc<watch::Sender<Vec<Peer>>>,
     state: Arc<watch::Sender<MsState>>,
     in_hand: Arc<AtomicU32>,
+}
+
+/// What this server knows of its own place.
+#[derive(Default)]
+struct Place {
+    /// Since when it has been at the tail of the log.
+    at_tail_since: Option<Instant>,
+    /// When it last heard its own ping: it can listen, then.
+    echo: Option<Instant>,
+    /// Its position at the latest ping, and at the one before.
+    latest: Position,
+    tail: Position,
 }
 
 /// What a server must do about a message from the others.
@@ -89,10 +104,14 @@ impl Membership {
         self.peers.subscribe()
     }
 
-    /// What this server is able to do now.
+    /// What this server is able to do now. A process that was paused finds out
+    /// here, before anything else has run.
     #[must_use]
-    pub fn state(&self) -> MsState {
-        *self.state.borrow()
+    pub fn state(&self, replica: &Handle<Outcome>) -> MsState {
+        match *self.state.borrow() {
+            MsState::Serving if !replica.is_at_tail(CONFIRMED_MAX) => MsState::Behind,
+            state => state,
+        }
     }
 
     /// How far every live server is, this one included, by id.
@@ -152,31 +171,35 @@ impl Membership {
         mut ears: Ears,
     ) -> Destroyed {
         let mut tick = tokio::time::interval(PING_EVERY);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut standing = replica.standing();
-        let mut at_tail_since: Option<Instant> = None;
+        let mut place = Place::default();
         loop {
             tokio::select! {
-                Some(message) = ears.pings.next() => self.heard_ping(&message, replica.applied()),
+                Some(message) = ears.pings.next() => self.heard_ping(&message, &mut place),
                 Some(message) = ears.downs.next() => match self.heard_down(&message) {
                     Heard::Nothing => {}
-                    Heard::TooSlow => at_tail_since = None,
+                    Heard::TooSlow => place.at_tail_since = None,
                     Heard::Destroyed => return Destroyed(self.id),
                 },
                 Ok(()) = standing.changed() => {}
                 _ = tick.tick() => {
-                    self.roster().expire(Instant::now());
+                    let listening =
+                        place.echo.is_some_and(|echo| echo.elapsed() < 2 * PING_EVERY);
+                    self.roster().sweep(Instant::now(), listening);
                     self.publish_peers();
-                    if *standing.borrow() == Standing::AtTail && at_tail_since.is_none() {
-                        at_tail_since = Some(Instant::now());
+                    if place.at_tail_since.is_none() && replica.is_at_tail(CONFIRMED_MAX) {
+                        place.at_tail_since = Some(Instant::now());
                     }
+                    (place.tail, place.latest) = (place.latest, replica.applied());
+                    self.settle(context, replica, &mut place);
                     self.ping(context, replica).await;
+                    continue;
                 }
             }
-            let now_standing = standing.borrow_and_update().clone();
-            if now_standing != Standing::AtTail {
-                at_tail_since = None;
+            if self.settle(context, replica, &mut place) {
+                self.ping(context, replica).await;
             }
-            self.settle(context, &now_standing, at_tail_since);
         }
     }
 
@@ -187,9 +210,15 @@ impl Membership {
         self.ping(context, replica).await;
     }
 
-    fn settle(&self, context: &Context, standing: &Standing, at_tail_since: Option<Instant>) {
-        let settled = at_tail_since.is_some_and(|since| since.elapsed() >= SETTLE);
-        let before = self.state();
+    /// Finds out what this server is able to do; answers whether that changed.
+    fn settle(&self, context: &Context, replica: &Handle<Outcome>, place: &mut Place) -> bool {
+        if !replica.is_at_tail(CONFIRMED_MAX) {
+            place.at_tail_since = None;
+        }
+        let settled = place
+            .at_tail_since
+            .is_some_and(|since| since.elapsed() >= SETTLE);
+        let before = *self.state.borrow();
         let state = match before {
             MsState::Draining => MsState::Draining,
             _ if settled => MsState::Serving,
@@ -197,15 +226,17 @@ impl Membership {
             MsState::Serving | MsState::Behind => MsState::Behind,
         };
         if state == before {
-            return;
+            return false;
         }
         self.state.send_replace(state);
+        let standing = replica.standing().borrow().clone();
         tracing::info!(?state, ?standing, "this server is {state:?}");
         if state == MsState::Serving {
             context.health.ready();
         } else {
             context.health.not_ready(format!("{state:?}: {standing:?}"));
         }
+        true
     }
 
     async fn ping(&self, context: &Context, replica: &Handle<Outcome>) {
@@ -213,7 +244,7 @@ impl Membership {
             id: self.id,
             host: context.host.clone(),
             load: self.in_hand.load(Ordering::Relaxed),
-            state: self.state(),
+            state: self.state(replica),
             applied: replica.applied(),
             incarnation: self.incarnation,
         };
@@ -226,7 +257,7 @@ impl Membership {
         }
     }
 
-    fn heard_ping(&self, message: &Message, applied: Position) {
+    fn heard_ping(&self, message: &Message, place: &mut Place) {
         match cbor::decode::<PingMs>(&message.payload, Bound::REQUEST) {
             Ok(ping) if ping.id == self.id && ping.incarnation != self.incarnation => {
                 tracing::error!(
@@ -234,9 +265,9 @@ impl Membership {
                     "another process announces this server's identity"
                 );
             }
-            Ok(ping) if ping.id == self.id => {}
+            Ok(ping) if ping.id == self.id => place.echo = Some(Instant::now()),
             Ok(ping) => {
-                self.roster().heard(ping, applied, Instant::now());
+                self.roster().heard(ping, place.tail, Instant::now());
                 self.publish_peers();
             }
             Err(error) => tracing::warn!(%error, "a ping cannot be read"),

@@ -45,20 +45,19 @@ impl Polls<'_> {
         self.accounts
             .authenticate(&account, request.credential)
             .await?;
+        let applied = self.reach(request.since).await?;
         let list = match request.view {
             View::Inbox => List::Inbox,
             View::Sent => List::Sent,
             View::Task(id) => {
                 let client = self.pool.get().await.map_err(|error| failure(&error))?;
                 let task = poll::one(&client, &account, id).await;
-                let task = task
-                    .map_err(|error| failure(&error))?
-                    .ok_or_else(not_found)?;
+                let task = task.map_err(|error| failure(&error))?;
+                let task = task.ok_or_else(|| self.not_found())?;
                 let cursor = task.changed.max(request.since);
                 return Ok(self.answer(vec![task], false, cursor));
             }
         };
-        let applied = self.reach(request.since).await?;
         let limit = request.limit.clamp(1, POLL_TASKS_MAX);
         let client = self.pool.get().await.map_err(|error| failure(&error))?;
         // One more than asked tells whether there is more.
@@ -94,6 +93,15 @@ impl Polls<'_> {
                 );
                 Err(ErrorReply::new(ErrorCode::Behind, message))
             }
+        }
+    }
+
+    fn not_found(&self) -> ErrorReply {
+        if self.behind {
+            let message = "this server has not caught up with the log, and has no such task yet";
+            ErrorReply::new(ErrorCode::Behind, message)
+        } else {
+            ErrorReply::new(ErrorCode::NotFound, "there is no such task among yours")
         }
     }
 
@@ -140,10 +148,6 @@ fn fitting(tasks: &[StoredTask]) -> usize {
         items <= ITEMS_MAX && bytes <= POLL_TASKS_BYTES_MAX
     });
     fit.count().max(1)
-}
-
-fn not_found() -> ErrorReply {
-    ErrorReply::new(ErrorCode::NotFound, "there is no such task among yours")
 }
 
 fn failure(error: &(dyn std::error::Error + 'static)) -> ErrorReply {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use async_nats::{Client, Message, Subscriber};
 use deadpool_postgres::Pool;
@@ -32,6 +33,9 @@ pub struct Server {
     pub pool: Pool,
     /// Whether this server may serve.
     pub membership: Membership,
+    /// How long a task may wait for the log before its outcome is answered as
+    /// unknown: a request must not hold its permit for ever.
+    pub wait_max: Duration,
     /// One permit per request in hand.
     pub permits: Arc<Semaphore>,
 }
@@ -122,7 +126,7 @@ impl Server {
     ) -> Result<yoshi_protocol::message::task::Sent, ErrorReply> {
         let account = account(message)?;
         let epoch = epoch(message)?;
-        match self.membership.state() {
+        match self.membership.state(&self.replica) {
             MsState::Serving => {}
             state @ (MsState::Joining | MsState::Behind | MsState::Draining) => {
                 let message = format!("this server is {state:?} and takes no tasks; try again");
@@ -135,6 +139,7 @@ impl Server {
             account,
             epoch,
             &message.payload,
+            self.wait_max,
         )
         .await
     }
@@ -148,7 +153,7 @@ impl Server {
             accounts: &self.accounts,
             replica: &self.replica,
             pool: &self.pool,
-            behind: self.membership.state() != MsState::Serving,
+            behind: self.membership.state(&self.replica) != MsState::Serving,
             servers: self.membership.servers(self.replica.applied()),
         };
         polls.serve(account, &message.payload).await

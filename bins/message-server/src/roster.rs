@@ -24,19 +24,20 @@ pub struct Roster {
 struct Server {
     ping: PingMs,
     heard: Instant,
-    /// It had reached this server's position when it was last heard.
+    /// It kept up with the log when it was last heard.
     is_level: bool,
 }
 
 impl Roster {
-    /// Another server's ping. `applied` is this server's own position.
-    pub fn heard(&mut self, ping: PingMs, applied: Position, now: Instant) {
+    /// Another server's ping. `tail` is where this server stood one or two
+    /// pings ago: whoever has applied that much now keeps up with the log.
+    pub fn heard(&mut self, ping: PingMs, tail: Position, now: Instant) {
         if self.destroyed.contains(&ping.id)
             || (self.servers.len() >= SERVERS_MAX && !self.servers.contains_key(&ping.id))
         {
             return;
         }
-        let is_level = ping.applied >= applied;
+        let is_level = ping.applied >= tail;
         self.servers.insert(
             ping.id,
             Server {
@@ -55,8 +56,14 @@ impl Roster {
         }
     }
 
-    /// Drops servers that have been silent for too long.
-    pub fn expire(&mut self, now: Instant) {
+    /// Drops servers that have been silent for too long. Silence proves nothing
+    /// while this server could not listen: those it knows get their time anew.
+    pub fn sweep(&mut self, now: Instant, listening: bool) {
+        if !listening {
+            self.servers
+                .values_mut()
+                .for_each(|server| server.heard = now);
+        }
         self.servers
             .retain(|_, server| now.duration_since(server.heard) < SILENT_MAX);
     }
@@ -131,9 +138,11 @@ mod tests {
     fn a_silent_server_is_gone_and_a_destroyed_one_stays_gone() {
         let (mut roster, now, id) = (Roster::default(), Instant::now(), ServerId::random());
         roster.heard(ping(id, MsState::Serving, 5), Position(5), now);
-        roster.expire(now + SILENT_MAX / 2);
+        roster.sweep(now + SILENT_MAX / 2, true);
         assert_eq!(roster.peers().len(), 1);
-        roster.expire(now + SILENT_MAX);
+        roster.sweep(now + SILENT_MAX, false);
+        assert_eq!(roster.peers().len(), 1, "this server was deaf");
+        roster.sweep(now + SILENT_MAX * 2, true);
         assert!(roster.peers().is_empty());
         roster.down(MsDown {
             id,

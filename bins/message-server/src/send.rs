@@ -1,6 +1,8 @@
 //! TASK_FROM_CLIENT: the home server checks a task, puts it into the log, and
 //! answers with a receipt once every live server has accounted for it.
 
+use std::time::Duration;
+
 use serde_bytes::{ByteArray, ByteBuf};
 use yoshi_protocol::cbor::{self, Bound};
 use yoshi_protocol::message::log::{TaskEntry, TaskOp};
@@ -11,7 +13,8 @@ use yoshi_replica::{Accounted, Handle, SubmitError};
 use crate::accounts::Accounts;
 use crate::rules::Outcome;
 
-/// Serves one request of an account; the epoch is what the load balancer sent with it.
+/// Serves one request of an account; the epoch is what the load balancer sent
+/// with it, and `wait_max` how long the log may take.
 ///
 /// # Errors
 /// An [`ErrorReply`] for the client. Nothing was sent then, unless its code is `unknown`.
@@ -21,6 +24,7 @@ pub async fn serve(
     account: AccountName,
     epoch: Epoch,
     payload: &[u8],
+    wait_max: Duration,
 ) -> Result<Sent, ErrorReply> {
     let request: TaskFromClient = cbor::decode(payload, Bound::REQUEST)?;
     let task = NewTask::decode(&request.task)?;
@@ -32,10 +36,9 @@ pub async fn serve(
         epoch,
         account: account.clone(),
     };
-    let accounted = replica
-        .submit(account, cbor::encode(&entry))
-        .await
-        .map_err(refusal)?;
+    let submitted = replica.submit(account, cbor::encode(&entry));
+    let submitted = tokio::time::timeout(wait_max, submitted).await;
+    let accounted = submitted.map_err(|_| no_answer())?.map_err(refusal)?;
     receipt(task, accounted)
 }
 
@@ -62,9 +65,16 @@ fn rejection(code: ErrorCode) -> ErrorReply {
     ErrorReply::new(code, message)
 }
 
+fn no_answer() -> ErrorReply {
+    let message =
+        "the log does not answer; send the task again with the same id to learn its outcome";
+    ErrorReply::new(ErrorCode::Unknown, message)
+}
+
 fn refusal(error: SubmitError) -> ErrorReply {
     match error {
         SubmitError::Busy => ErrorReply::new(ErrorCode::Busy, "too many tasks are waiting"),
+        SubmitError::Unknown => ErrorReply::new(ErrorCode::Unknown, error),
         SubmitError::Stopped => ErrorReply::new(
             ErrorCode::Unknown,
             "the server is shutting down; send the task again with the same id to learn its outcome",

@@ -51,8 +51,15 @@ impl Backups {
         }
     }
 
-    /// Notes this server's own position; to be called often.
-    pub(crate) fn note(&mut self, now: Instant, applied: Position) {
+    /// Notes this server's own position; to be called often. While this server
+    /// cannot listen, because it was paused or has no connection, the silence of
+    /// the others proves nothing.
+    pub(crate) fn note(&mut self, now: Instant, applied: Position, connected: bool) {
+        if !connected || now.duration_since(self.noted_at) > 2 * self.interval {
+            self.seen
+                .values_mut()
+                .for_each(|backup| backup.heard_at = now);
+        }
         if now.duration_since(self.noted_at) >= self.interval {
             self.noted_at = now;
             self.tail = self.noted;
@@ -133,14 +140,14 @@ mod tests {
         backups.heard(start, &beat(id, life, 50));
         assert!(!backups.live(start)[0].counts);
 
-        backups.note(start + SECOND, Position(200));
+        backups.note(start + SECOND, Position(200), true);
         backups.heard(start + SECOND, &beat(id, life, 150));
         let live = backups.live(start + SECOND);
         assert!(live[0].counts, "where this server was an interval ago");
         assert_eq!(live[0].applied, Position(150));
 
-        backups.note(start + 2 * SECOND, Position(300));
-        backups.note(start + 3 * SECOND, Position(400));
+        backups.note(start + 2 * SECOND, Position(300), true);
+        backups.note(start + 3 * SECOND, Position(400), true);
         backups.heard(start + 3 * SECOND, &beat(id, life, 150));
         assert!(backups.live(start + 3 * SECOND)[0].counts, "until β");
         assert!(backups.live(start + 7 * SECOND).is_empty());

@@ -121,7 +121,12 @@ impl Candidate {
         let now = Instant::now();
         let live = {
             let mut backups = self.backups.lock().unwrap_or_else(PoisonError::into_inner);
-            backups.note(now, applied);
+            let state = self.calls.nats.connection_state();
+            backups.note(
+                now,
+                applied,
+                state == async_nats::connection::State::Connected,
+            );
             backups.live(now)
         };
         self.tell_peers(live);

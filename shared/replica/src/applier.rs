@@ -1,7 +1,7 @@
 //! Follows the stream: reads batches of blocks, applies each batch in one
 //! transaction, then, and only then, tells the roots what is accounted for.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,8 +26,8 @@ const RETRY_LONGEST: Duration = Duration::from_secs(2);
 pub(crate) struct Committed<O> {
     /// Everything up to here is committed.
     pub(crate) through: Position,
-    /// This process's own blocks in the batch: sequence and outcomes.
-    pub(crate) own: Vec<(u64, Vec<O>)>,
+    /// What became of entries that may be this process's own, in order.
+    pub(crate) outcomes: Vec<(Position, O)>,
 }
 
 /// The applying side of one replica.
@@ -42,6 +42,8 @@ pub(crate) struct Applier<M: StateMachine> {
     /// What the database holds. Ahead of `cursor` only after an interruption
     /// that hid the success of a commit.
     pub(crate) stored: Position,
+    /// Pages that no neighbour has given.
+    pub(crate) neighbour_tries: usize,
     pub(crate) peers: watch::Receiver<Vec<Peer>>,
     pub(crate) committed: mpsc::Sender<Committed<M::Outcome>>,
     pub(crate) applied: watch::Sender<Position>,
@@ -79,14 +81,21 @@ impl<M: StateMachine> Applier<M> {
     /// [`ReplicaError`], after which this database must not be written again.
     pub(crate) async fn run(mut self) -> Result<(), ReplicaError> {
         let mut pause = RETRY_FIRST;
+        let mut lost_before = false;
         loop {
             let started = Instant::now();
             match self.follow().await {
                 Err(Interruption::Fatal(error)) => return Err(error),
                 Err(Interruption::Lost(what)) => {
                     tracing::error!("{what}");
-                    self.standing.send_replace(Standing::Lost(what));
+                    // A leader that was just elected may speak of an older
+                    // state once; it does not do so twice.
+                    if std::mem::replace(&mut lost_before, true) {
+                        self.standing.send_replace(Standing::Lost(what));
+                    }
                     pause = RETRY_LONGEST;
+                    tokio::time::sleep(pause).await;
+                    continue;
                 }
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
@@ -95,6 +104,7 @@ impl<M: StateMachine> Applier<M> {
                 }
                 Ok(never) => match never {},
             }
+            lost_before = false;
             if started.elapsed() > RETRY_LONGEST {
                 pause = RETRY_FIRST;
             }
@@ -105,7 +115,6 @@ impl<M: StateMachine> Applier<M> {
 
     async fn follow(&mut self) -> Result<std::convert::Infallible, Interruption> {
         let view = self.log.view().await?;
-        check(&self.log.name, &self.cursor, view)?;
         let applying = Applying::<M>::connect(&self.pool, &self.log.name).await?;
         let result = self.follow_with(&applying, view).await;
         applying.discard();
@@ -118,6 +127,21 @@ impl<M: StateMachine> Applier<M> {
         view: View,
     ) -> Result<std::convert::Infallible, Interruption> {
         self.reload_cursor().await?;
+        check(
+            &self.log.name,
+            &Cursor {
+                applied: self.stored,
+                ..self.cursor
+            },
+            view,
+        )?;
+        self.standing.send_if_modified(|standing| {
+            let was_lost = matches!(standing, Standing::Lost(_));
+            if was_lost {
+                *standing = Standing::CatchingUp;
+            }
+            was_lost
+        });
         while next_sequence(self.stored) < view.first {
             self.catch_up(applying).await?;
         }
@@ -151,7 +175,17 @@ impl<M: StateMachine> Applier<M> {
             applied: self.stored,
             ..self.cursor
         };
-        let page = neighbour::page(&self.nats, &self.settings, &peers, cursor).await?;
+        // After a failure another neighbour is asked, if there is one.
+        self.neighbour_tries += 1;
+        let page = neighbour::page(
+            &self.nats,
+            &self.settings,
+            &peers,
+            cursor,
+            self.neighbour_tries,
+        )
+        .await?;
+        self.neighbour_tries -= 1;
         let entries: Vec<_> = page
             .entries
             .into_iter()
@@ -160,12 +194,14 @@ impl<M: StateMachine> Applier<M> {
                 bytes: entry.entry.into_vec().into(),
             })
             .collect();
-        applying
+        let outcomes = applying
             .apply(&self.machine, &entries, self.stored, page.through)
             .await?;
         self.stored = page.through;
         tracing::info!(entries = entries.len(), through = %page.through, "caught up from a neighbour");
-        self.advance(page.through, Vec::new()).await;
+        let positions = entries.iter().map(|entry| entry.position);
+        self.advance(page.through, positions.zip(outcomes).collect())
+            .await;
         Ok(())
     }
 
@@ -201,39 +237,35 @@ impl<M: StateMachine> Applier<M> {
         Ok(())
     }
 
-    /// Groups the outcomes of this process's own blocks.
+    /// The outcomes of this process's own entries.
     fn own_outcomes(
         &self,
         batch: &[StoredBlock],
         entries: &[Entry],
         outcomes: Vec<M::Outcome>,
-    ) -> Vec<(u64, Vec<M::Outcome>)> {
+    ) -> Vec<(Position, M::Outcome)> {
         let is_own = |stored: &&StoredBlock| {
             stored
                 .root
-                .is_some_and(|(_, incarnation)| incarnation == self.settings.incarnation)
+                .is_some_and(|(_, life)| life == self.settings.incarnation)
         };
-        let own: Vec<u64> = batch
+        let own: BTreeSet<u64> = batch
             .iter()
             .filter(is_own)
             .map(|stored| stored.sequence)
             .collect();
-        let mut grouped: BTreeMap<u64, Vec<M::Outcome>> = BTreeMap::new();
-        for (entry, outcome) in entries.iter().zip(outcomes) {
-            let sequence = entry.position.sequence();
-            if own.contains(&sequence) {
-                grouped.entry(sequence).or_default().push(outcome);
-            }
-        }
-        grouped.into_iter().collect()
+        let positions = entries.iter().map(|entry| entry.position);
+        let all = positions.zip(outcomes);
+        all.filter(|(position, _)| own.contains(&position.sequence()))
+            .collect()
     }
 
     /// The commit is done: everybody in this process may know.
-    async fn advance(&mut self, through: Position, own: Vec<(u64, Vec<M::Outcome>)>) {
+    async fn advance(&mut self, through: Position, outcomes: Vec<(Position, M::Outcome)>) {
         self.cursor.applied = through;
         self.applied.send_replace(through);
         // The root may have ended first, at shutdown; nobody waits then.
-        drop(self.committed.send(Committed { through, own }).await);
+        drop(self.committed.send(Committed { through, outcomes }).await);
     }
 
     /// Tells each other root once how far this server has committed.

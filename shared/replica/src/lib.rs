@@ -88,6 +88,10 @@ pub enum SubmitError {
     /// The queue is full. Nothing was submitted.
     #[error("too many entries are waiting already")]
     Busy,
+    /// The entry is in the log and committed, but its outcome was not learned.
+    /// Submitting it again tells it.
+    #[error("the outcome was not learned; ask again with the same id")]
+    Unknown,
     /// The replica is shutting down. The entry may have gone into the log, or not.
     #[error("the server is shutting down")]
     Stopped,

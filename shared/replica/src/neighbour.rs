@@ -35,18 +35,22 @@ pub(crate) enum NeighbourError {
     Discontinuous(Position),
 }
 
-/// Asks the most advanced peer for the page after the cursor.
+/// Asks a peer for the page after the cursor: the most advanced one at the
+/// first try, the next at the next.
 pub(crate) async fn page(
     nats: &Client,
     settings: &Settings,
     peers: &[Peer],
     cursor: Cursor,
+    tries: usize,
 ) -> Result<LogPage, NeighbourError> {
-    let ahead = peers
-        .iter()
-        .filter(|peer| peer.id != settings.id && peer.applied > cursor.applied);
-    let peer = ahead.max_by_key(|peer| (peer.applied, peer.id));
-    let peer = peer.ok_or(NeighbourError::NobodyAhead(cursor.applied))?;
+    let ahead = |peer: &&Peer| peer.id != settings.id && peer.applied > cursor.applied;
+    let mut ahead: Vec<_> = peers.iter().filter(ahead).collect();
+    ahead.sort_unstable_by_key(|peer| (std::cmp::Reverse(peer.applied), peer.id));
+    if ahead.is_empty() {
+        return Err(NeighbourError::NobodyAhead(cursor.applied));
+    }
+    let peer = ahead[(tries.max(1) - 1) % ahead.len()];
     let request = PollLog {
         since: cursor.applied,
         stream: cursor.incarnation,

@@ -41,7 +41,7 @@ pub struct Root<T, O> {
     in_flight: Vec<InFlight<T>>,
     /// Outcomes of the block in flight, when its own application overtook the
     /// acknowledgement that it is stored.
-    early: Option<(u64, Vec<O>)>,
+    early: Vec<(Position, O)>,
     stored: VecDeque<Stored<T, O>>,
     peers: BTreeMap<ServerId, PeerState>,
 }
@@ -94,7 +94,7 @@ impl<T, O> Root<T, O> {
             waiting_entries: 0,
             waiting_bytes: 0,
             in_flight: Vec::new(),
-            early: None,
+            early: Vec::new(),
             stored: VecDeque::new(),
             peers: BTreeMap::new(),
         }
@@ -180,10 +180,8 @@ impl<T, O> Root<T, O> {
                 since: now,
             });
         }
-        if let Some((early_sequence, outcomes)) = self.early.take() {
-            debug_assert_eq!(early_sequence, sequence, "one block is in flight at a time");
-            self.outcomes(early_sequence, outcomes);
-        }
+        let early = std::mem::take(&mut self.early);
+        self.outcomes(early);
     }
 
     /// This server has applied the log up to `position`.
@@ -191,16 +189,21 @@ impl<T, O> Root<T, O> {
         self.applied = self.applied.max(position);
     }
 
-    /// What became of the entries of this root's block at `sequence`, in order.
-    pub fn outcomes(&mut self, sequence: u64, outcomes: Vec<O>) {
-        let first = Position::in_block(sequence, 0);
-        let start = self.stored.partition_point(|entry| entry.position < first);
-        if start == self.stored.len() {
-            self.early = Some((sequence, outcomes));
-            return;
-        }
-        for (entry, outcome) in self.stored.range_mut(start..).zip(outcomes) {
-            entry.outcome = Some(outcome);
+    /// What became of entries of this process, in order. Comes before
+    /// [`Root::applied`] passes their positions.
+    pub fn outcomes(&mut self, outcomes: Vec<(Position, O)>) {
+        for (position, outcome) in outcomes {
+            match self
+                .stored
+                .binary_search_by_key(&position, |entry| entry.position)
+            {
+                Ok(index) => self.stored[index].outcome = Some(outcome),
+                // Its block may be the one in flight; anything else is nobody's.
+                Err(_) if self.early.len() < self.in_flight.len() => {
+                    self.early.push((position, outcome));
+                }
+                Err(_) => {}
+            }
         }
     }
 
@@ -256,16 +259,18 @@ impl<T, O> Root<T, O> {
         down
     }
 
-    /// The entries that are done, in the order of their positions.
-    pub fn done(&mut self) -> Vec<(T, Accounted<O>)> {
+    /// The entries that are done, in the order of their positions. None stands
+    /// for an entry that this server has committed without learning its outcome:
+    /// it came from a neighbour, which does not tell whose it was.
+    pub fn done(&mut self) -> Vec<(T, Option<Accounted<O>>)> {
         let peers = self.peers.values().filter(|peer| peer.is_waited_for());
         let watermark = peers
             .map(|peer| peer.applied)
             .fold(self.applied, Position::min);
         let mut done = Vec::new();
         while let Some(entry) = self.stored.front()
-            && entry.position <= watermark
-            && entry.outcome.is_some()
+            && (entry.position <= watermark
+                || (entry.position <= self.applied && entry.outcome.is_none()))
         {
             let Stored {
                 ticket,
@@ -274,17 +279,14 @@ impl<T, O> Root<T, O> {
                 outcome,
                 ..
             } = self.stored.pop_front().expect("it was just seen");
-            let outcome = outcome.expect("it was just seen");
             self.release(account);
             let accounted_for = self.holders(position);
-            done.push((
-                ticket,
-                Accounted {
-                    outcome,
-                    position,
-                    accounted_for,
-                },
-            ));
+            let accounted = outcome.map(|outcome| Accounted {
+                outcome,
+                position,
+                accounted_for,
+            });
+            done.push((ticket, accounted));
         }
         done
     }

@@ -1,7 +1,7 @@
 //! Whether this server has applied what was in the log a moment ago: the
 //! stream's leader is asked every second.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use yoshi_protocol::{Incarnation, Position};
@@ -17,16 +17,26 @@ const ASK_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often a server that is catching up looks again.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 
-/// Watches until the replica is stopped.
+/// Watches until the replica is stopped. `confirmed` is the time of the latest
+/// question whose answer this server has reached.
 pub(crate) async fn watch(
     log: Log,
     incarnation: Incarnation,
     applied: watch::Receiver<Position>,
     standing: watch::Sender<Standing>,
+    confirmed: watch::Sender<Option<Instant>>,
 ) {
     loop {
+        let asked = Instant::now();
         let now = stand(&log, incarnation, applied.clone()).await;
-        let at_tail = now == Some(Standing::AtTail);
+        if now == Some(Standing::AtTail) {
+            confirmed.send_replace(Some(asked));
+        }
+        let pause = if now == Some(Standing::CatchingUp) {
+            ASK_AGAIN
+        } else {
+            ASK_EVERY
+        };
         // `Lost` is the applying side's finding, and only it takes it back.
         standing.send_if_modified(|standing| match now {
             Some(now) if !matches!(standing, Standing::Lost(_)) && *standing != now => {
@@ -35,7 +45,7 @@ pub(crate) async fn watch(
             }
             _ => false,
         });
-        tokio::time::sleep(if at_tail { ASK_EVERY } else { ASK_AGAIN }).await;
+        tokio::time::sleep(pause).await;
     }
 }
 

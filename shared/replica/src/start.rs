@@ -1,7 +1,7 @@
 //! Starting a replica, and the handle that its server uses.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::Client;
 use async_nats::jetstream;
@@ -41,6 +41,7 @@ pub struct Handle<O> {
     submissions: mpsc::Sender<Submission<O>>,
     applied: watch::Receiver<Position>,
     standing: watch::Receiver<Standing>,
+    confirmed: watch::Receiver<Option<Instant>>,
 }
 
 impl<O> Clone for Handle<O> {
@@ -49,6 +50,7 @@ impl<O> Clone for Handle<O> {
             submissions: self.submissions.clone(),
             applied: self.applied.clone(),
             standing: self.standing.clone(),
+            confirmed: self.confirmed.clone(),
         }
     }
 }
@@ -89,6 +91,16 @@ impl<O> Handle<O> {
     #[must_use]
     pub fn applied_changes(&self) -> watch::Receiver<Position> {
         self.applied.clone()
+    }
+
+    /// Whether this server had applied everything that was in the log at some
+    /// moment within the last `within`. False after a pause of the process,
+    /// until the log was asked again.
+    #[must_use]
+    pub fn is_at_tail(&self, within: Duration) -> bool {
+        let confirmed = *self.confirmed.borrow();
+        *self.standing.borrow() == Standing::AtTail
+            && confirmed.is_some_and(|asked| asked.elapsed() <= within)
     }
 
     /// Where the replica stands, now and later.
@@ -180,6 +192,7 @@ pub async fn start<M: StateMachine>(
     let (commit_to, committed) = mpsc::channel(submit::COMMITS_MAX);
     let (applied_to, applied) = watch::channel(cursor.applied);
     let (standing_to, standing) = watch::channel(Standing::CatchingUp);
+    let (confirmed_to, confirmed) = watch::channel(None);
     let (stopping, is_stopping) = watch::channel(false);
 
     let inputs = Inputs {
@@ -207,17 +220,19 @@ pub async fn start<M: StateMachine>(
         machine: Arc::new(machine),
         cursor,
         stored: cursor.applied,
+        neighbour_tries: 0,
         peers,
         committed: commit_to,
         applied: applied_to,
         standing: standing_to,
     };
-    let tasks = spawn_followers(applier, polls, &applied);
+    let tasks = spawn_followers(applier, polls, &applied, confirmed_to);
     Ok((
         Handle {
             submissions: submit_to,
             applied,
             standing,
+            confirmed,
         },
         Running {
             root,
@@ -233,6 +248,7 @@ fn spawn_followers<M: StateMachine>(
     applier: Applier<M>,
     polls: async_nats::Subscriber,
     applied: &watch::Receiver<Position>,
+    confirmed: watch::Sender<Option<Instant>>,
 ) -> JoinSet<Result<(), ReplicaError>> {
     let incarnation = applier.cursor.incarnation;
     let mut tasks = JoinSet::new();
@@ -249,6 +265,7 @@ fn spawn_followers<M: StateMachine>(
         incarnation,
         applied.clone(),
         standing,
+        confirmed,
     )));
     tasks.spawn(applier.run());
     tasks

@@ -50,6 +50,11 @@ pub enum StreamError {
     /// It would lose its log with the power.
     #[error("the stream {0} is kept in memory; create it with 'yoshi provision', on file storage")]
     InMemory(String),
+    /// A later release wrote to the log: skipping its block would lose tasks.
+    #[error(
+        "the stream {0} holds a block of version {2} at sequence {1}; start this server in that release"
+    )]
+    UnknownVersion(String, u64, u8),
     /// Messages were dropped on the way: read again from the last good one.
     #[error("the stream {0} was delivered with a gap before sequence {1}")]
     Gap(String, u64),
@@ -212,30 +217,34 @@ impl Blocks {
             .info()
             .map_err(|error| out_of_reach(error.to_string()))?;
         let (sequence, delivered) = (info.stream_sequence, info.consumer_sequence);
-        if delivered != self.delivered + 1 || sequence < self.next {
+        // Nothing is ever deleted from the log, so a hole is always a loss: of
+        // messages on the way, or of the log's head before this server read it.
+        if delivered != self.delivered + 1 || sequence != self.next {
             return Err(StreamError::Gap(self.name.clone(), sequence));
         }
         self.delivered = delivered;
         self.next = sequence + 1;
-        Ok(stored_block(sequence, &message))
+        stored_block(&self.name, sequence, &message)
     }
 }
 
-fn stored_block(sequence: u64, message: &jetstream::Message) -> StoredBlock {
+fn stored_block(
+    stream: &str,
+    sequence: u64,
+    message: &jetstream::Message,
+) -> Result<StoredBlock, StreamError> {
+    let newer = |version| StreamError::UnknownVersion(stream.to_owned(), sequence, version);
     let block = match cbor::decode::<Block>(&message.payload, Bound::BLOCK) {
         Ok(block) if block.version == BLOCK_VERSION => Some(block),
-        Ok(block) => {
-            tracing::error!(
-                sequence,
-                version = block.version,
-                "a block of an unknown version"
-            );
-            None
-        }
-        Err(error) => {
-            tracing::error!(sequence, %error, "the message in the log is not a block");
-            None
-        }
+        Ok(block) => return Err(newer(block.version)),
+        Err(error) => match cbor::decode::<Version>(&message.payload, Bound::BLOCK) {
+            Ok(Version { version }) if version != BLOCK_VERSION => return Err(newer(version)),
+            Ok(_) | Err(_) => {
+                // The same on every server of every release: it has no entries.
+                tracing::error!(sequence, %error, "the message in the log is not a block");
+                None
+            }
+        },
     };
     let headers = message.headers.as_ref();
     let accounted = headers.and_then(|headers| headers.get(header::ACCOUNTED));
@@ -245,10 +254,16 @@ fn stored_block(sequence: u64, message: &jetstream::Message) -> StoredBlock {
         .into_iter()
         .map(|entry| Bytes::from(entry.into_vec()))
         .collect();
-    StoredBlock {
+    Ok(StoredBlock {
         sequence,
         root,
         entries,
         accounted: accounted.map(ToString::to_string),
-    }
+    })
+}
+
+/// What blocks of every version have in common.
+#[derive(serde::Deserialize)]
+struct Version {
+    version: u8,
 }

@@ -69,9 +69,7 @@ pub(crate) async fn run<O: Send + 'static>(
                 }
             }
             Some(committed) = inputs.committed.recv() => {
-                for (sequence, outcomes) in committed.own {
-                    root.outcomes(sequence, outcomes);
-                }
+                root.outcomes(committed.outcomes);
                 root.applied(committed.through);
             }
             (publisher, stored) = wait(&mut publishing) => {
@@ -94,7 +92,7 @@ pub(crate) async fn run<O: Send + 'static>(
         }
         for (ticket, accounted) in root.done() {
             // A client that has gone away does not change what happened.
-            drop(ticket.send(Ok(accounted)));
+            drop(ticket.send(accounted.ok_or(SubmitError::Unknown)));
         }
         if let Some(mut publisher) = idle_publisher.take() {
             match root.next_block() {

@@ -1,5 +1,6 @@
 //! One batch of entries in two round trips: read and decide; then, as one
-//! transaction, write, move the cursor and commit.
+//! transaction, write and move the cursor. A machine that writes by several
+//! statements needs a third, to commit once all of them are known to be right.
 //!
 //! Every statement of a round trip is on its way before the first answer is
 //! awaited; Postgres runs them in order, and a failed one fails the commit.
@@ -7,7 +8,7 @@
 //! it was read: so nothing has changed between the reads and the commit.
 
 use deadpool_postgres::{Object, Pool};
-use futures::future::{join_all, join4};
+use futures::future::{join_all, join3};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 use yoshi_protocol::Position;
@@ -92,12 +93,12 @@ impl<M: StateMachine> Applying<M> {
         query: &Query,
         from: Position,
         to: Position,
-    ) -> Result<(), DatabaseError> {
+    ) -> Result<(), TransactError> {
         let (from, to) = (from.to_i64(), to.to_i64());
         let mut params: Vec<&(dyn ToSql + Sync)> = vec![&self.stream, &from, &to];
         params.extend(borrow(query));
-        self.connection.execute(&query.statement, &params).await?;
-        Ok(())
+        let moved = self.connection.execute(&query.statement, &params).await;
+        expect(1, moved.map_err(DatabaseError::from)?)
     }
 
     async fn commit_each(
@@ -117,18 +118,18 @@ impl<M: StateMachine> Applying<M> {
         let (from, to) = (from.to_i64(), to.to_i64());
         let params: [&(dyn ToSql + Sync); 3] = [&self.stream, &from, &to];
         let advance = client.execute(&self.advance, &params);
-        let commit = client.batch_execute("COMMIT");
-        let (begun, written, advanced, committed) =
-            join4(begin, join_all(writes), advance, commit).await;
+        let (begun, written, moved) = join3(begin, join_all(writes), advance).await;
         begun.map_err(DatabaseError::from)?;
         for result in written {
             let (expected, changed) = result.map_err(DatabaseError::Statement)?;
-            if expected != changed {
-                return Err(TransactError::Forked { expected, changed });
-            }
+            expect(expected, changed)?;
         }
-        advanced.map_err(DatabaseError::from)?;
-        committed.map_err(DatabaseError::from)?;
+        expect(1, moved.map_err(DatabaseError::from)?)?;
+        // An error before here drops the connection, and Postgres rolls back.
+        client
+            .batch_execute("COMMIT")
+            .await
+            .map_err(DatabaseError::from)?;
         Ok(())
     }
 
@@ -136,6 +137,14 @@ impl<M: StateMachine> Applying<M> {
     /// which transaction it is.
     pub(crate) fn discard(self) {
         drop(Object::take(self.connection));
+    }
+}
+
+fn expect(expected: u64, changed: u64) -> Result<(), TransactError> {
+    if expected == changed {
+        Ok(())
+    } else {
+        Err(TransactError::Forked { expected, changed })
     }
 }
 

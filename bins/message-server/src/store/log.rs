@@ -1,9 +1,7 @@
 //! This database's copy of the log, for a neighbour that fills itself from it.
 
-use serde_bytes::ByteBuf;
 use tokio_postgres::{Client, Error, Row};
-use yoshi_protocol::message::log::{LogEntry, LogPage, TaskEntry, TaskOp};
-use yoshi_protocol::{Epoch, Millis, Position, cbor};
+use yoshi_protocol::{AccountName, Epoch, Millis, Position};
 
 use super::apply::{stored_name, unsigned};
 
@@ -24,42 +22,43 @@ const PAGE: &str = "-- log: page
     WHERE bytes - octet_length(content) <= $3
     ORDER BY position";
 
-/// The entries after `since` that had an effect, in order, as much as fits.
+/// One send, as the log had it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedSend {
+    /// Its place in the log.
+    pub position: Position,
+    /// Who sent it.
+    pub sender: AccountName,
+    /// The epoch that it was accepted in.
+    pub epoch: Epoch,
+    /// The home's clock at the send.
+    pub sent_at: Millis,
+    /// The encoded task.
+    pub content: Vec<u8>,
+}
+
+/// The sends after `since`, in order, as many as fit, and whether the page is
+/// full: there may be more then.
 ///
 /// # Errors
 /// If the query fails.
-pub async fn page(client: &Client, since: Position, applied: Position) -> Result<LogPage, Error> {
+pub async fn page(client: &Client, since: Position) -> Result<(Vec<LoggedSend>, bool), Error> {
     let rows = client
         .query(PAGE, &[&since.to_i64(), &PAGE_ENTRIES_MAX, &PAGE_BYTES_MAX])
         .await?;
-    let mut entries = Vec::with_capacity(rows.len());
-    let mut bytes = 0;
-    for row in &rows {
-        let entry = entry(row)?;
-        bytes += i64::try_from(entry.entry.len()).unwrap_or(i64::MAX);
-        entries.push(entry);
-    }
-    let full = bytes >= PAGE_BYTES_MAX || entries.len() as u64 >= PAGE_ENTRIES_MAX.unsigned_abs();
-    let last = entries.last().map_or(since, |entry| entry.position);
-    // Without a next page, everything that was applied before the query is here.
-    let through = if full { last } else { last.max(applied) };
-    Ok(LogPage {
-        more: full,
-        entries,
-        through,
-    })
+    let sends = rows.iter().map(send).collect::<Result<Vec<_>, _>>()?;
+    let bytes: usize = sends.iter().map(|send| send.content.len()).sum();
+    let full = sends.len() as u64 >= PAGE_ENTRIES_MAX.unsigned_abs()
+        || bytes as u64 > PAGE_BYTES_MAX.unsigned_abs();
+    Ok((sends, full))
 }
 
-fn entry(row: &Row) -> Result<LogEntry, Error> {
-    let entry = TaskEntry {
-        at: Millis(row.try_get("sent_at")?),
-        op: TaskOp::Send(ByteBuf::from(row.try_get::<_, Vec<u8>>("content")?)),
+fn send(row: &Row) -> Result<LoggedSend, Error> {
+    Ok(LoggedSend {
+        position: Position::from_i64(row.try_get("position")?),
+        sender: stored_name(row.try_get("sender")?),
         epoch: Epoch(unsigned(row.try_get("epoch")?)),
-        account: stored_name(row.try_get("sender")?),
-    };
-    let position = Position::from_i64(row.try_get("position")?);
-    Ok(LogEntry {
-        entry: ByteBuf::from(cbor::encode(&entry)),
-        position,
+        sent_at: Millis(row.try_get("sent_at")?),
+        content: row.try_get("content")?,
     })
 }

@@ -125,7 +125,9 @@ impl Calls {
                     tracing::info!(%epoch, %code, "the log refuses epoch {epoch}");
                     return Some(Input::ClaimRefused(epoch));
                 }
-                Err(SubmitError::Busy) => tokio::time::sleep(CLAIM_PAUSE).await,
+                Err(SubmitError::Busy | SubmitError::Unknown) => {
+                    tokio::time::sleep(CLAIM_PAUSE).await;
+                }
                 Err(SubmitError::Stopped) => return None,
             }
         }

@@ -62,7 +62,7 @@ async fn account_for(server: &Server, change: Change) -> Result<AccountReceipt, 
         .map_err(|_elapsed| unknown())?
         .map_err(|error| match error {
             SubmitError::Busy => ErrorReply::new(ErrorCode::Busy, error),
-            SubmitError::Stopped => unknown(),
+            SubmitError::Stopped | SubmitError::Unknown => unknown(),
         })?;
     match accounted.outcome {
         Outcome::Applied(position) => Ok(AccountReceipt {

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::name::{AccountName, Epoch, Incarnation, Millis, Position, ServerId};
 
-/// The version of the blocks that this release writes. Releases read the
-/// version of the one before, too.
+/// The version of the blocks that this release writes and reads. A server stops
+/// at a block of another version rather than skip it.
 pub const BLOCK_VERSION: u8 = 1;
 
 /// TASK_TO_MS and ACCOUNT_TO_RS: the entries that one server adds to a log at once.

@@ -34,6 +34,12 @@ fn root(peers: &[Peer]) -> Root<u32, &'static str> {
     root
 }
 
+fn ok(sequence: u64, count: usize) -> Vec<(Position, &'static str)> {
+    (0..count)
+        .map(|index| (Position::in_block(sequence, index), "ok"))
+        .collect()
+}
+
 fn tickets(root: &mut Root<u32, &'static str>) -> Vec<u32> {
     root.done().into_iter().map(|(ticket, _)| ticket).collect()
 }
@@ -44,7 +50,7 @@ fn success_waits_for_every_peer_that_counts() {
     root.submit(7, account("ana"), vec![1]).unwrap();
     assert_eq!(root.next_block().unwrap().len(), 1);
     root.stored(5, Instant::now());
-    root.outcomes(5, vec!["ok"]);
+    root.outcomes(ok(5, 1));
     root.applied(Position::end_of_block(5));
     root.accounted(server(2), life(2), Position::end_of_block(5));
     assert!(root.done().is_empty());
@@ -55,6 +61,7 @@ fn success_waits_for_every_peer_that_counts() {
     );
     root.accounted(server(3), life(3), Position::end_of_block(5));
     let (ticket, accounted) = root.done().remove(0);
+    let accounted = accounted.unwrap();
     assert_eq!((ticket, accounted.outcome), (7, "ok"));
     assert_eq!(accounted.position, Position::in_block(5, 0));
     assert_eq!(accounted.accounted_for, [server(1), server(2), server(3)]);
@@ -69,7 +76,7 @@ fn success_waits_for_the_own_database() {
     root.stored(5, Instant::now());
     root.accounted(server(2), life(2), Position::end_of_block(5));
     assert!(root.done().is_empty());
-    root.outcomes(5, vec!["ok"]);
+    root.outcomes(ok(5, 1));
     assert!(
         root.done().is_empty(),
         "an outcome without the commit's position is not done"
@@ -91,7 +98,7 @@ fn an_accounts_entries_wait_for_its_previous_ones_and_then_travel_together() {
     assert!(root.next_block().is_none(), "one block in flight");
     root.stored(1, Instant::now());
     assert!(root.next_block().is_none(), "stored, but not applied here");
-    root.outcomes(1, vec!["ok"]);
+    root.outcomes(ok(1, 1));
     let block = root.next_block().unwrap();
     assert_eq!(
         block.len(),
@@ -101,7 +108,7 @@ fn an_accounts_entries_wait_for_its_previous_ones_and_then_travel_together() {
     root.applied(Position::end_of_block(1));
     assert_eq!(tickets(&mut root), [1]);
     root.stored(2, Instant::now());
-    root.outcomes(2, vec!["ok"]);
+    root.outcomes(ok(2, 1));
     assert_eq!(root.next_block().unwrap().len(), 2);
 }
 
@@ -110,11 +117,35 @@ fn outcomes_may_overtake_the_acknowledgement() {
     let mut root = root(&[]);
     root.submit(7, account("ana"), vec![1]).unwrap();
     root.next_block().unwrap();
-    root.outcomes(5, vec!["ok"]);
+    root.outcomes(ok(5, 1));
     root.applied(Position::end_of_block(5));
     assert!(root.done().is_empty());
     root.stored(5, Instant::now());
     assert_eq!(tickets(&mut root), [7]);
+}
+
+#[test]
+fn a_part_of_a_block_gets_its_own_outcomes_and_the_rest_is_told_unknown() {
+    let mut root = root(&[]);
+    for ticket in 0..3 {
+        root.submit(ticket, account(&format!("a{ticket}")), vec![1])
+            .unwrap();
+    }
+    root.next_block().unwrap();
+    root.stored(5, Instant::now());
+    root.outcomes(vec![
+        (Position::in_block(5, 2), "third"),
+        (Position::in_block(9, 0), "no"),
+    ]);
+    root.applied(Position::end_of_block(5));
+    let outcome = |done: Option<Accounted<&'static str>>| done.map(|done| done.outcome);
+    let done: Vec<_> = root
+        .done()
+        .into_iter()
+        .map(|(t, done)| (t, outcome(done)))
+        .collect();
+    assert_eq!(done, [(0, None), (1, None), (2, Some("third"))]);
+    assert!(root.is_idle());
 }
 
 #[test]
@@ -125,7 +156,7 @@ fn nobody_waits_twice_for_a_peer_that_missed_beta() {
         root.submit(ticket, account("ana"), vec![1]).unwrap();
         root.next_block().unwrap();
         root.stored(sequence, start);
-        root.outcomes(sequence, vec!["ok"]);
+        root.outcomes(ok(sequence, 1));
         root.applied(Position::end_of_block(sequence));
         root.accounted(server(2), life(2), Position::end_of_block(sequence));
     };
@@ -139,7 +170,10 @@ fn nobody_waits_twice_for_a_peer_that_missed_beta() {
             incarnation: life(3)
         }]
     );
-    assert_eq!(root.done()[0].1.accounted_for, [server(1), server(2)]);
+    assert_eq!(
+        root.done()[0].1.as_ref().unwrap().accounted_for,
+        [server(1), server(2)]
+    );
     send(&mut root, 2, 2);
     assert_eq!(tickets(&mut root), [2], "at once");
     root.accounted(server(3), life(3), Position::end_of_block(2));
@@ -156,7 +190,7 @@ fn a_peer_that_is_gone_is_waited_for_no_more() {
     root.submit(7, account("ana"), vec![1]).unwrap();
     root.next_block().unwrap();
     root.stored(5, Instant::now());
-    root.outcomes(5, vec!["ok"]);
+    root.outcomes(ok(5, 1));
     root.applied(Position::end_of_block(5));
     assert!(root.done().is_empty());
     root.set_peers(&[]);
@@ -172,10 +206,10 @@ fn blocks_and_queues_are_bounded() {
     }
     assert_eq!(root.next_block().unwrap().len(), BLOCK_ENTRIES_MAX);
     root.stored(1, Instant::now());
-    root.outcomes(1, vec!["ok"; BLOCK_ENTRIES_MAX]);
+    root.outcomes(ok(1, BLOCK_ENTRIES_MAX));
     assert_eq!(root.next_block().unwrap().len(), 500);
     root.stored(2, Instant::now());
-    root.outcomes(2, vec!["ok"; 500]);
+    root.outcomes(ok(2, 500));
     let half = BLOCK_ENTRIES_BYTES_MAX / 2 + 1;
     root.submit(1, account("x"), vec![0; half]).unwrap();
     root.submit(2, account("x"), vec![0; half]).unwrap();
@@ -220,7 +254,7 @@ proptest! {
                 },
                 3 if applied[0] < sequence => {
                     applied[0] += 1;
-                    root.outcomes(applied[0], vec!["ok"; sizes[&applied[0]]]);
+                    root.outcomes(ok(applied[0], sizes[&applied[0]]));
                     root.applied(Position::end_of_block(applied[0]));
                 }
                 4 | 5 => {
@@ -232,6 +266,7 @@ proptest! {
                 _ => {}
             }
             for (ticket, accounted) in root.done() {
+                let accounted = accounted.unwrap();
                 prop_assert!(applied.iter().all(|have| *have >= accounted.position.sequence()));
                 let previous = last_done.insert(owners[&ticket], ticket);
                 prop_assert!(previous.is_none_or(|previous| previous < ticket));

@@ -29,7 +29,7 @@ pub struct DatabaseArgs {
 
     /// Connections to it, at most
     #[arg(long, env = "YOSHI_DATABASE_POOL_SIZE", default_value_t = 8,
-          value_parser = clap::value_parser!(u16).range(1..=200), value_name = "COUNT")]
+          value_parser = clap::value_parser!(u16).range(2..=200), value_name = "COUNT")]
     database_pool_size: u16,
 }
 
