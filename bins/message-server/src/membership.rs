@@ -21,6 +21,9 @@ use crate::roster::{Roster, SILENT_MAX};
 use crate::rules::Outcome;
 
 const PING_EVERY: Duration = Duration::from_secs(1);
+/// How soon a ping tells of a new position: inboxes show from it how many
+/// servers hold a task.
+const PING_NEWS_EVERY: Duration = Duration::from_millis(250);
 /// How long a server that has reached the tail announces so before it serves:
 /// every root must have heard it, and waits for it from then on.
 const SETTLE: Duration = Duration::from_millis(1_200);
@@ -49,9 +52,11 @@ struct Place {
     at_tail_since: Option<Instant>,
     /// When it last heard its own ping: it can listen, then.
     echo: Option<Instant>,
-    /// Its position at the latest ping, and at the one before.
+    /// Its position at the latest tick, and at the one before.
     latest: Position,
     tail: Position,
+    /// The position that the latest early ping told.
+    told: Position,
 }
 
 /// What a server must do about a message from the others.
@@ -172,6 +177,8 @@ impl Membership {
     ) -> Destroyed {
         let mut tick = tokio::time::interval(PING_EVERY);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut news = tokio::time::interval(PING_NEWS_EVERY);
+        news.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut standing = replica.standing();
         let mut place = Place::default();
         loop {
@@ -183,6 +190,12 @@ impl Membership {
                     Heard::Destroyed => return Destroyed(self.id),
                 },
                 Ok(()) = standing.changed() => {}
+                _ = news.tick() => {
+                    if place.told != replica.applied() {
+                        place.told = replica.applied();
+                        self.ping(context, replica).await;
+                    }
+                }
                 _ = tick.tick() => {
                     let listening =
                         place.echo.is_some_and(|echo| echo.elapsed() < 2 * PING_EVERY);
