@@ -132,7 +132,10 @@ impl Accounts {
             return Ok(());
         }
         let names: Vec<_> = unknown.into_iter().map(String::from).collect();
-        let message = format!("there is no account {}; nothing was sent", names.join(", "));
+        let message = format!(
+            "unknown or disabled recipients: {}; nothing was sent",
+            names.join(", ")
+        );
         Err(ErrorReply::new(ErrorCode::UnknownRecipients, message).about(names))
     }
 
