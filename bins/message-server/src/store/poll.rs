@@ -33,36 +33,48 @@ pub struct StoredTask {
     pub asks: Vec<(AccountName, AskState)>,
 }
 
-/// What an account is asked by others.
-const INBOX: &str = "-- poll: inbox
+/// The tasks that `$following` selects, in order, until they exceed `$4` bytes:
+/// at least one, and the last may go past it.
+macro_rules! page {
+    ($name:literal, $following:literal) => {
+        concat!(
+            $name,
+            "
     SELECT id, sender, number, position, changed, sent_at, hash, content
     FROM (
         SELECT *, sum(octet_length(content)) OVER (ORDER BY changed) AS bytes
-        FROM (
+        FROM (",
+            $following,
+            ") AS following
+    ) AS measured
+    WHERE bytes - octet_length(content) <= $4
+    ORDER BY changed"
+        )
+    };
+}
+
+/// What an account is asked by others.
+const INBOX: &str = page!(
+    "-- poll: inbox",
+    "
             SELECT task.id, task.sender, task.number, task.position, ask.changed, task.sent_at,
                    task.hash, task.content
             FROM ask JOIN task ON task.id = ask.task
             WHERE ask.recipient = $1 AND ask.changed > $2
             ORDER BY ask.changed LIMIT $3
-        ) AS following
-    ) AS measured
-    WHERE bytes - octet_length(content) <= $4
-    ORDER BY changed";
+        "
+);
 
 /// What an account asked of others.
-const SENT: &str = "-- poll: sent
-    SELECT id, sender, number, position, changed, sent_at, hash, content
-    FROM (
-        SELECT *, sum(octet_length(content)) OVER (ORDER BY changed) AS bytes
-        FROM (
+const SENT: &str = page!(
+    "-- poll: sent",
+    "
             SELECT id, sender, number, position, changed, sent_at, hash, content
             FROM task
             WHERE sender = $1 AND changed > $2
             ORDER BY changed LIMIT $3
-        ) AS following
-    ) AS measured
-    WHERE bytes - octet_length(content) <= $4
-    ORDER BY changed";
+        "
+);
 
 /// One task, if the account sent it or is asked by it.
 const ONE: &str = "-- poll: one
