@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod log;
+pub mod operate;
 pub mod roster;
 pub mod task;
 

@@ -51,11 +51,21 @@ pub enum Opcode {
     DestroyMs = 21,
     /// A home MS, or an LB, tells everyone that a message server counts as down.
     MsDown = 22,
+    /// Operator → every MS and RS: how do you stand?
+    ServerStatus = 23,
+    /// MS → MS: do these rows stand the same in your database?
+    CompareMs = 24,
+    /// MS → home MS: a task from the outbox of a server that could not reach the log.
+    OutboxToHome = 25,
+    /// Operator → MS: take nothing new, or serve again.
+    DrainMs = 26,
+    /// Operator → MS: fill your database anew.
+    ResyncMs = 27,
 }
 
 impl Opcode {
     /// Every opcode, by number.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 27] = [
         Self::QueryLbForRs,
         Self::QueryLbForMs,
         Self::PingMs,
@@ -78,6 +88,11 @@ impl Opcode {
         Self::AccountChanged,
         Self::DestroyMs,
         Self::MsDown,
+        Self::ServerStatus,
+        Self::CompareMs,
+        Self::OutboxToHome,
+        Self::DrainMs,
+        Self::ResyncMs,
     ];
 
     /// Its number.
@@ -112,6 +127,11 @@ impl Opcode {
             Self::AccountChanged => "ACCOUNT_CHANGED",
             Self::DestroyMs => "DESTROY_MS",
             Self::MsDown => "MS_DOWN",
+            Self::ServerStatus => "SERVER_STATUS",
+            Self::CompareMs => "COMPARE_MS",
+            Self::OutboxToHome => "OUTBOX_TO_HOME",
+            Self::DrainMs => "DRAIN_MS",
+            Self::ResyncMs => "RESYNC_MS",
         }
     }
 }

@@ -20,6 +20,10 @@ pub const MS_DOWN: &str = "yoshi.v1.ms.down";
 pub const RS_NEW_PRIMARY: &str = "yoshi.v1.rs.new-primary";
 /// ACCOUNT_CHANGED.
 pub const RS_CHANGED: &str = "yoshi.v1.rs.changed";
+/// SERVER_STATUS: every message server and registration server answers.
+pub const SERVER_STATUS: &str = "yoshi.v1.server.status";
+/// Every OUTBOX_TO_HOME; the load balancers share it as a queue group.
+pub const LB_OUTBOX_ALL: &str = "yoshi.v1.lb.outbox.*";
 /// Every request of every client; the load balancers share it as a queue group.
 pub const CLIENT_ALL: &str = "yoshi.v1.client.*.*";
 
@@ -194,6 +198,68 @@ pub fn parse_ms_client(subject: &str) -> Option<AccountName> {
     AccountName::new(account).ok()
 }
 
+/// OUTBOX_TO_HOME, before a load balancer forwards it.
+#[must_use]
+pub fn lb_outbox(account: &AccountName) -> String {
+    format!("yoshi.v1.lb.outbox.{account}")
+}
+
+/// The account of an OUTBOX_TO_HOME that reached a load balancer.
+#[must_use]
+pub fn parse_lb_outbox(subject: &str) -> Option<AccountName> {
+    AccountName::new(subject.strip_prefix("yoshi.v1.lb.outbox.")?).ok()
+}
+
+/// OUTBOX_TO_HOME on its way to the account's home.
+#[must_use]
+pub fn ms_outbox(server: ServerId, account: &AccountName) -> String {
+    format!("yoshi.v1.ms.{server}.outbox.{account}")
+}
+
+/// Every OUTBOX_TO_HOME to one message server.
+#[must_use]
+pub fn ms_outbox_all(server: ServerId) -> String {
+    format!("yoshi.v1.ms.{server}.outbox.*")
+}
+
+/// The account of an OUTBOX_TO_HOME that was forwarded to a message server.
+#[must_use]
+pub fn parse_ms_outbox(subject: &str) -> Option<AccountName> {
+    let (_server, account) = subject
+        .strip_prefix("yoshi.v1.ms.")?
+        .split_once(".outbox.")?;
+    AccountName::new(account).ok()
+}
+
+/// What one message server is asked by another, or by an operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MsVerb {
+    /// COMPARE_MS.
+    Compare,
+    /// DRAIN_MS.
+    Drain,
+    /// RESYNC_MS.
+    Resync,
+}
+
+impl MsVerb {
+    /// The verb's token in subjects.
+    #[must_use]
+    pub const fn token(self) -> &'static str {
+        match self {
+            Self::Compare => "compare",
+            Self::Drain => "drain",
+            Self::Resync => "resync",
+        }
+    }
+}
+
+/// A request to one message server.
+#[must_use]
+pub fn ms(server: ServerId, verb: MsVerb) -> String {
+    format!("yoshi.v1.ms.{server}.{}", verb.token())
+}
+
 /// What one registration server is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RsVerb {
@@ -258,6 +324,11 @@ pub const fn pattern(opcode: Opcode) -> &'static str {
         Opcode::AccountChanged => RS_CHANGED,
         Opcode::DestroyMs => LB_DESTROY_MS,
         Opcode::MsDown => MS_DOWN,
+        Opcode::ServerStatus => SERVER_STATUS,
+        Opcode::CompareMs => "yoshi.v1.ms.<id>.compare",
+        Opcode::OutboxToHome => "yoshi.v1.lb.outbox.<account>",
+        Opcode::DrainMs => "yoshi.v1.ms.<id>.drain",
+        Opcode::ResyncMs => "yoshi.v1.ms.<id>.resync",
     }
 }
 
@@ -279,6 +350,15 @@ mod tests {
                 Some(ana())
             );
         }
+    }
+
+    #[test]
+    fn a_task_on_its_way_home_names_its_account() {
+        assert_eq!(parse_lb_outbox(&lb_outbox(&ana())), Some(ana()));
+        let forwarded = ms_outbox(ServerId::random(), &ana());
+        assert_eq!(parse_ms_outbox(&forwarded), Some(ana()));
+        assert_eq!(parse_lb_outbox("yoshi.v1.lb.outbox.a.b"), None);
+        assert_eq!(parse_ms_outbox("yoshi.v1.ms.x.outbox.*"), None);
     }
 
     #[test]
@@ -345,6 +425,10 @@ mod tests {
             (Opcode::LookupAccounts, rs(id, RsVerb::LookupAccounts)),
             (Opcode::ListAccounts, rs(id, RsVerb::ListAccounts)),
             (Opcode::SetAccount, rs(id, RsVerb::SetAccount)),
+            (Opcode::CompareMs, ms(id, MsVerb::Compare)),
+            (Opcode::OutboxToHome, lb_outbox(&ana())),
+            (Opcode::DrainMs, ms(id, MsVerb::Drain)),
+            (Opcode::ResyncMs, ms(id, MsVerb::Resync)),
         ];
         for (opcode, subject) in built {
             let filled = pattern(opcode)

@@ -49,6 +49,15 @@ pub struct Queued {
     pub server: ServerId,
 }
 
+/// OUTBOX_TO_HOME: a task that one server took while the log was out of reach,
+/// on its way to the home of its account, which the subject names. The server
+/// that took it has checked the sender's credential. The answer is a [`Sent`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutboxToHome {
+    /// The encoded [`crate::NewTask`], as the client made it.
+    pub task: ByteBuf,
+}
+
 /// CLIENT_POLL_MS: the account's tasks that changed since a position. The
 /// account stands in the subject.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -8,6 +8,7 @@ use yoshi_protocol::message::log::{
     AccountEntry, AccountOp, AccountedFor, BLOCK_VERSION, Block, LogEntry, LogPage, PollLog,
     SetPassword, TaskEntry, TaskOp,
 };
+use yoshi_protocol::message::operate::{ServerReport, ServerState};
 use yoshi_protocol::message::roster::{MsState, NewPrimReg, PingMs};
 use yoshi_protocol::message::task::TaskFromClient;
 use yoshi_protocol::{
@@ -88,6 +89,23 @@ pub(crate) fn ping() -> PingMs {
         load: 3,
         state: MsState::Serving,
         applied: POSITION,
+        incarnation: incarnation(),
+    }
+}
+
+pub(crate) fn report() -> ServerReport {
+    ServerReport {
+        id: server(1),
+        host: "ms1".to_owned(),
+        load: 3,
+        known: vec![server(2), server(3)],
+        state: ServerState::Behind,
+        outbox: 2,
+        stream: incarnation(),
+        applied: POSITION,
+        refusal: Some("the log is out of reach".to_owned()),
+        release: "0.1.0".to_owned(),
+        compared_at: Some(AT),
         incarnation: incarnation(),
     }
 }

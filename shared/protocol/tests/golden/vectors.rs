@@ -10,12 +10,16 @@ use yoshi_protocol::message::account::{
     ChangePassword, ListAccounts, LogIn, LogOut, LoggedIn, LookupAccounts, NewAcct, SetAccount,
 };
 use yoshi_protocol::message::log::{AccountOp, EndToken, NewToken, SetDisabled};
+use yoshi_protocol::message::operate::{
+    AccountSample, CompareMs, Compared, DrainMs, ResyncMs, ServerStatus, TaskSample,
+};
 use yoshi_protocol::message::roster::{
     Affinity, DestroyMs, DownReason, MessageServer, MessageServers, MsDown, PrimaryLease,
     PrimaryRs, QueryLbForMs, QueryLbForRs, RsHeartbeat, StillAlive,
 };
 use yoshi_protocol::message::task::{
-    Ask, AskState, ClientPoll, ClientPolled, Queued, Receipt, Sent, ServerApplied, TaskView, View,
+    Ask, AskState, ClientPoll, ClientPolled, OutboxToHome, Queued, Receipt, Sent, ServerApplied,
+    TaskView, View,
 };
 use yoshi_protocol::{
     Credential, ErrorCode, ErrorReply, Opcode, Password, Position, Reply, TaskId,
@@ -23,7 +27,7 @@ use yoshi_protocol::{
 
 use crate::fixtures::{
     AT, EPOCH, POSITION, account_entry, account_receipt, accounted_for, block, full_task, id,
-    incarnation, log_page, name, password, ping, poll_log, primary, server, set_password,
+    incarnation, log_page, name, password, ping, poll_log, primary, report, server, set_password,
     small_task, task_entry, task_from_client, token,
 };
 
@@ -85,6 +89,7 @@ pub(crate) fn vectors() -> Vec<Vector> {
     vectors.extend(of_registration_servers());
     vectors.extend(of_log_ins());
     vectors.extend(of_operators());
+    vectors.extend(of_recovery());
     vectors.extend(further());
     vectors.extend(account_entries());
     vectors
@@ -312,6 +317,48 @@ fn of_operators() -> Vec<Vector> {
                 accounts: vec![account],
             },
         ),
+    ]
+}
+
+fn of_recovery() -> Vec<Vector> {
+    let task = TaskSample {
+        id: TaskId(id(1)),
+        digest: ByteArray::new([0xdd; 32]),
+        changed: POSITION,
+    };
+    let account = AccountSample {
+        head: ByteArray::new([0xaa; 32]),
+        name: name("ana"),
+        number: 1,
+    };
+    let compare = CompareMs {
+        tasks: vec![task],
+        stream: incarnation(),
+        applied: Position::end_of_block(7),
+        accounts: vec![account],
+    };
+    let compared = Compared {
+        tasks: vec![task.id],
+        accounts: vec![name("ana")],
+    };
+    let outbox = OutboxToHome {
+        task: task_from_client().task,
+    };
+    let sent = Sent::Queued(Queued {
+        task: TaskId(id(1)),
+        server: server(1),
+    });
+    vec![
+        request(Opcode::ServerStatus, &ServerStatus {}),
+        answer(Opcode::ServerStatus, report()),
+        request(Opcode::CompareMs, &compare),
+        answer(Opcode::CompareMs, compared),
+        request(Opcode::OutboxToHome, &outbox),
+        answer(Opcode::OutboxToHome, sent),
+        request(Opcode::DrainMs, &DrainMs { drain: true }),
+        answer(Opcode::DrainMs, Done {}),
+        request(Opcode::ResyncMs, &ResyncMs { force: false }),
+        answer(Opcode::ResyncMs, Done {}),
     ]
 }
 
