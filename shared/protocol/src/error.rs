@@ -122,12 +122,22 @@ error_codes! {
     AccountExists = "account_exists", false;
     /// There is no such account (told to operators only).
     UnknownAccount = "unknown_account", false;
-    /// The new password is too short, or too long.
+    /// The new password is too short, too long, or among those that are tried first.
     WeakPassword = "weak_password", false;
     /// The task's id was used before, with other content.
     IdReused = "id_reused", false;
     /// Nothing with this id that the account may see.
     NotFound = "not_found", false;
+    /// The task waits in the outbox of the server that `names` holds; it is not
+    /// in the log yet.
+    Queued = "queued", false;
+    /// It would stop the service, or lose what nobody else holds: an operator
+    /// may insist on it.
+    Unsafe = "unsafe", false;
+    /// It is not the account's to do, or not as things stand; the message says why.
+    NotAllowed = "not_allowed", false;
+    /// Somebody has changed it since the state that the change was made from.
+    Conflict = "conflict", false;
     /// There is no such server.
     UnknownServer = "unknown_server", false;
     /// The account has moved to another home meanwhile; ask again.

@@ -5,6 +5,7 @@
 //! a test holds that document to this code.
 
 pub mod cbor;
+pub mod change;
 pub mod credential;
 pub mod error;
 pub mod header;
@@ -15,8 +16,11 @@ pub mod opcode;
 pub mod subject;
 pub mod task;
 
+pub use change::{Answer, Revise, TaskChange, Verb, Verdict};
 pub use credential::{Credential, Password, Token};
 pub use error::{ErrorCode, ErrorReply, Reply};
-pub use name::{AccountName, Epoch, Incarnation, InvalidName, Millis, Position, ServerId, TaskId};
+pub use name::{
+    AccountName, ChangeId, Epoch, Incarnation, InvalidName, Millis, Position, ServerId, TaskId,
+};
 pub use opcode::Opcode;
 pub use task::{Completion, InvalidTask, Kind, NewTask, Privacy, When};

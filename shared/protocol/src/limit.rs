@@ -8,6 +8,8 @@ pub const ACCOUNT_NAME_CHARS_MAX: usize = 63;
 pub const TITLE_CHARS_MAX: usize = 255;
 /// Bytes of UTF-8 in a task's body.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of UTF-8 in a comment, a reason, or the text of an answer.
+pub const COMMENT_BYTES_MAX: usize = 16 * 1024;
 /// Characters in one label, option or link.
 pub const SHORT_TEXT_CHARS_MAX: usize = 1_000;
 /// Labels, or links, on one task.

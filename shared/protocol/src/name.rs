@@ -127,6 +127,12 @@ uuid_newtype! {
     TaskId
 }
 
+uuid_newtype! {
+    /// The id of a change of a task, made by the client (UUIDv7). It is the
+    /// idempotency key: the same id again gives the first receipt.
+    ChangeId
+}
+
 impl Incarnation {
     /// A fresh random incarnation.
     #[must_use]
@@ -140,6 +146,14 @@ impl ServerId {
     #[must_use]
     pub fn random() -> Self {
         Self(Uuid::new_v4())
+    }
+}
+
+impl ChangeId {
+    /// A fresh id: `UUIDv7`.
+    #[must_use]
+    pub fn fresh() -> Self {
+        Self(Uuid::now_v7())
     }
 }
 

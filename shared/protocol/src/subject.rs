@@ -22,6 +22,9 @@ pub const RS_NEW_PRIMARY: &str = "yoshi.v1.rs.new-primary";
 pub const RS_CHANGED: &str = "yoshi.v1.rs.changed";
 /// SERVER_STATUS: every message server and registration server answers.
 pub const SERVER_STATUS: &str = "yoshi.v1.server.status";
+/// Every node of NATS answers with its `STATSZ`, in JSON: how it stores, among
+/// other things. No opcode: NATS itself answers, through `nats/accounts.conf`.
+pub const NATS_STATUS: &str = "yoshi.v1.nats.status";
 /// Every OUTBOX_TO_HOME; the load balancers share it as a queue group.
 pub const LB_OUTBOX_ALL: &str = "yoshi.v1.lb.outbox.*";
 /// Every request of every client; the load balancers share it as a queue group.
@@ -29,6 +32,10 @@ pub const CLIENT_ALL: &str = "yoshi.v1.client.*.*";
 
 /// The queue group in which the load balancers share requests.
 pub const LB_QUEUE_GROUP: &str = "load-balancer";
+
+/// The queue group in which the registration servers share what any of them
+/// may answer.
+pub const RS_QUEUE_GROUP: &str = "registration-server";
 
 /// The stream that captures TASK_TO_MS.
 pub const TASKS_STREAM: &str = "YOSHI_TASKS";
@@ -296,6 +303,19 @@ impl RsVerb {
 #[must_use]
 pub fn rs(server: ServerId, verb: RsVerb) -> String {
     format!("yoshi.v1.rs.{server}.{}", verb.token())
+}
+
+/// AUTH_CLIENT or LOOKUP_ACCOUNTS to any registration server, primary or not:
+/// what a message server asks while the log is out of reach, when no primary can
+/// hold its lease. Registration servers share it in [`RS_QUEUE_GROUP`]. None for
+/// any other verb: those are the primary's.
+#[must_use]
+pub const fn rs_any(verb: RsVerb) -> Option<&'static str> {
+    match verb {
+        RsVerb::Auth => Some("yoshi.v1.rs.any.auth"),
+        RsVerb::LookupAccounts => Some("yoshi.v1.rs.any.lookup-accounts"),
+        RsVerb::Heartbeat | RsVerb::ListAccounts | RsVerb::SetAccount | RsVerb::Client(_) => None,
+    }
 }
 
 /// How `nats/SUBJECTS.md` writes the subject of an opcode.

@@ -59,6 +59,7 @@ mod tests {
             subject::DESTROYED_BUCKET,
             subject::LB_QUEUE_GROUP,
             subject::CLIENT_ALL,
+            subject::NATS_STATUS,
             header::EPOCH,
             header::ACCOUNTED,
         ] {

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteArray;
 
-use crate::name::{AccountName, Incarnation, Millis, Position, ServerId, TaskId};
+use crate::name::{AccountName, Epoch, Incarnation, Millis, Position, ServerId, TaskId};
 
 /// SERVER_STATUS: how does every server stand? Each answers for itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +30,9 @@ pub struct ServerReport {
     pub stream: Incarnation,
     /// It has committed the log up to here.
     pub applied: Position,
+    /// The earlier logs that this one continues, the latest first.
+    #[serde(default)]
+    pub lineage: Vec<Continued>,
     /// Why it refuses to serve, and what to do about it.
     pub refusal: Option<String>,
     /// The version of its program.
@@ -38,6 +41,49 @@ pub struct ServerReport {
     pub compared_at: Option<Millis>,
     /// This life of its process.
     pub incarnation: Incarnation,
+}
+
+/// A log that was lost, and that a later one continues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Continued {
+    /// The later log continues it from here: nothing after it was kept.
+    pub through: Position,
+    /// Which.
+    pub incarnation: Incarnation,
+}
+
+/// The key of a log's incarnation, a UUID, in its stream's metadata.
+pub const INCARNATION_KEY: &str = "incarnation";
+/// The key of the lost logs that a log continues: [`Continued`] values as text,
+/// the latest first, separated by commas.
+pub const CONTINUES_KEY: &str = "continues";
+/// The key of the first sequence of a log that continues another one.
+pub const FIRST_SEQUENCE_KEY: &str = "first_sequence";
+/// Lost logs that a log names. A database that missed more recoveries is filled
+/// anew instead.
+pub const GENERATIONS_MAX: usize = 16;
+
+impl std::fmt::Display for Continued {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}@{}", self.incarnation, self.through)
+    }
+}
+
+/// Text that is not a [`Continued`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not the incarnation of a log, an @, and a position")]
+pub struct InvalidContinued;
+
+impl std::str::FromStr for Continued {
+    type Err = InvalidContinued;
+    fn from_str(text: &str) -> Result<Self, InvalidContinued> {
+        let (incarnation, through) = text.split_once('@').ok_or(InvalidContinued)?;
+        let through: u64 = through.parse().map_err(|_| InvalidContinued)?;
+        Ok(Self {
+            through: through.try_into().map_err(|_| InvalidContinued)?,
+            incarnation: incarnation.parse().map_err(|_| InvalidContinued)?,
+        })
+    }
 }
 
 /// What a server does.
@@ -58,16 +104,24 @@ pub enum ServerState {
     Backup,
 }
 
+/// The form of the digests in COMPARE_MS that this release makes. A server that
+/// makes another form refuses to compare: it can tell nothing from them.
+pub const DIGEST_VERSION: u8 = 1;
+
 /// COMPARE_MS: do these rows stand the same in your database? Rows that changed
 /// after `applied` are no difference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CompareMs {
+    /// Who asks: where its rows stand otherwise, its own count as one vote.
+    pub id: ServerId,
     /// A sample of the asker's tasks.
     pub tasks: Vec<TaskSample>,
     /// The log that the asker follows; the neighbour must follow the same.
     pub stream: Incarnation,
     /// The asker had committed the log up to here when it took the samples.
     pub applied: Position,
+    /// [`DIGEST_VERSION`].
+    pub version: u8,
     /// A sample of the asker's accounts.
     pub accounts: Vec<AccountSample>,
 }
@@ -83,13 +137,15 @@ pub struct TaskSample {
     pub changed: Position,
 }
 
-/// An account's number and the head of its hash chain.
+/// An account's row: its number, its epoch, and the head of its hash chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountSample {
     /// The head of its chain after entry `number`.
     pub head: ByteArray<32>,
     /// Whose.
     pub name: AccountName,
+    /// The epoch of that entry.
+    pub epoch: Epoch,
     /// The number of its latest accepted entry.
     pub number: u64,
 }
@@ -109,12 +165,17 @@ pub struct Compared {
 pub struct DrainMs {
     /// True to drain, false to serve again.
     pub drain: bool,
+    /// Do it even if no other server serves.
+    pub force: bool,
 }
 
 /// RESYNC_MS: forget every row that follows from the log, and fill the database
-/// anew, from the log or from a neighbour.
+/// anew, from the log or from a neighbour; or trust the rows as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResyncMs {
+    /// Forget nothing: the rows are right as they are, and only the finding that
+    /// they are wrong is taken back.
+    pub keep: bool,
     /// Do it even if no other live server holds everything that this one does.
     pub force: bool,
 }

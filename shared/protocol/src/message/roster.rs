@@ -62,6 +62,10 @@ pub struct PingMs {
     pub state: MsState,
     /// It has committed the log up to here.
     pub applied: Position,
+    /// It found its own rows to differ from the other servers', and takes no
+    /// part in anything until it is filled anew. Its state is `behind` then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stopped: bool,
     /// This life of its process.
     pub incarnation: Incarnation,
 }

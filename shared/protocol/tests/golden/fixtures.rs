@@ -8,7 +8,7 @@ use yoshi_protocol::message::log::{
     AccountEntry, AccountOp, AccountedFor, BLOCK_VERSION, Block, LogEntry, LogPage, PollLog,
     SetPassword, TaskEntry, TaskOp,
 };
-use yoshi_protocol::message::operate::{ServerReport, ServerState};
+use yoshi_protocol::message::operate::{Continued, ServerReport, ServerState};
 use yoshi_protocol::message::roster::{MsState, NewPrimReg, PingMs};
 use yoshi_protocol::message::task::TaskFromClient;
 use yoshi_protocol::{
@@ -89,6 +89,7 @@ pub(crate) fn ping() -> PingMs {
         load: 3,
         state: MsState::Serving,
         applied: POSITION,
+        stopped: false,
         incarnation: incarnation(),
     }
 }
@@ -103,6 +104,10 @@ pub(crate) fn report() -> ServerReport {
         outbox: 2,
         stream: incarnation(),
         applied: POSITION,
+        lineage: vec![Continued {
+            through: POSITION,
+            incarnation: incarnation(),
+        }],
         refusal: Some("the log is out of reach".to_owned()),
         release: "0.1.0".to_owned(),
         compared_at: Some(AT),

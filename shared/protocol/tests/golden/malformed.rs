@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use yoshi_protocol::cbor::{self, Bound};
 use yoshi_protocol::message::account::{LogOut, NewAcct};
 use yoshi_protocol::message::task::TaskFromClient;
-use yoshi_protocol::{ErrorCode, ErrorReply, NewTask};
+use yoshi_protocol::{ErrorCode, ErrorReply, Kind, NewTask};
 
 use crate::fixtures::{small_task, task_from_client};
 
@@ -354,6 +354,17 @@ fn tasks() -> Vec<Malformed> {
         ),
         invalid("task-importance", "an importance of 10", |task| {
             task.importance = 10
+        }),
+        invalid("task-link", "a link that would run a script", |task| {
+            task.links = vec!["javascript:alert(1)".into()];
+        }),
+        invalid("task-option-twice", "an option twice", |task| {
+            task.kind = Kind::Decide;
+            task.options = vec!["a".into(), "a".into()];
+        }),
+        invalid("task-start", "a start after the due date", |task| {
+            task.start = "2026-11-28".parse().ok();
+            task.due = "2026-11-27".parse().ok();
         }),
         case("task-due", "a due date that is none", not_a_moment, task),
     ]

@@ -11,11 +11,11 @@ use yoshi_protocol::message::account::{
 };
 use yoshi_protocol::message::log::{AccountOp, EndToken, NewToken, SetDisabled};
 use yoshi_protocol::message::operate::{
-    AccountSample, CompareMs, Compared, DrainMs, ResyncMs, ServerStatus, TaskSample,
+    AccountSample, CompareMs, Compared, DIGEST_VERSION, DrainMs, ResyncMs, ServerStatus, TaskSample,
 };
 use yoshi_protocol::message::roster::{
-    Affinity, DestroyMs, DownReason, MessageServer, MessageServers, MsDown, PrimaryLease,
-    PrimaryRs, QueryLbForMs, QueryLbForRs, RsHeartbeat, StillAlive,
+    Affinity, DestroyMs, DownReason, MessageServer, MessageServers, MsDown, MsState, PingMs,
+    PrimaryLease, PrimaryRs, QueryLbForMs, QueryLbForRs, RsHeartbeat, StillAlive,
 };
 use yoshi_protocol::message::task::{
     Ask, AskState, ClientPoll, ClientPolled, OutboxToHome, Queued, Receipt, Sent, ServerApplied,
@@ -329,12 +329,15 @@ fn of_recovery() -> Vec<Vector> {
     let account = AccountSample {
         head: ByteArray::new([0xaa; 32]),
         name: name("ana"),
+        epoch: EPOCH,
         number: 1,
     };
     let compare = CompareMs {
+        id: server(1),
         tasks: vec![task],
         stream: incarnation(),
         applied: Position::end_of_block(7),
+        version: DIGEST_VERSION,
         accounts: vec![account],
     };
     let compared = Compared {
@@ -355,9 +358,21 @@ fn of_recovery() -> Vec<Vector> {
         answer(Opcode::CompareMs, compared),
         request(Opcode::OutboxToHome, &outbox),
         answer(Opcode::OutboxToHome, sent),
-        request(Opcode::DrainMs, &DrainMs { drain: true }),
+        request(
+            Opcode::DrainMs,
+            &DrainMs {
+                drain: true,
+                force: false,
+            },
+        ),
         answer(Opcode::DrainMs, Done {}),
-        request(Opcode::ResyncMs, &ResyncMs { force: false }),
+        request(
+            Opcode::ResyncMs,
+            &ResyncMs {
+                keep: false,
+                force: false,
+            },
+        ),
         answer(Opcode::ResyncMs, Done {}),
     ]
 }
@@ -375,6 +390,15 @@ fn further() -> Vec<Vector> {
             &accounted_for(),
         ),
         named(
+            "ping-stopped",
+            "3 PING_MS of a server that found its rows to be wrong",
+            &PingMs {
+                state: MsState::Behind,
+                stopped: true,
+                ..ping()
+            },
+        ),
+        named(
             "refusal",
             "an answer that refuses",
             &Reply::<Done>::Error(refusal),
@@ -386,6 +410,14 @@ fn further() -> Vec<Vector> {
                 task: TaskId(id(1)),
                 server: server(1),
             })),
+        ),
+        named(
+            "poll-queued",
+            "6 CLIENT_POLL_MS, answer about a task that waits in this server's outbox",
+            &Reply::<ClientPolled>::Error(
+                ErrorReply::new(ErrorCode::Queued, "the task waits in an outbox")
+                    .about(vec![server(1).to_string()]),
+            ),
         ),
         named(
             "poll-one-task",
