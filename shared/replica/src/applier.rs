@@ -1,5 +1,6 @@
 //! Follows the stream: reads batches of blocks, applies each batch in one
 //! transaction, then, and only then, tells the roots what is accounted for.
+//! Whether it may follow the stream at all is found out in `adopt`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,16 +8,19 @@ use std::time::{Duration, Instant};
 
 use async_nats::Client;
 use deadpool_postgres::Pool;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use yoshi_protocol::message::log::AccountedFor;
-use yoshi_protocol::{Position, cbor, subject};
+use yoshi_protocol::{Incarnation, Position, ServerId, cbor, subject};
 
 use crate::cursor::{self, Cursor, DatabaseError};
+use crate::lineage::Lineage;
 use crate::machine::{Entry, StateMachine};
 use crate::neighbour;
-use crate::stream::{Log, StoredBlock, StreamError, View};
+use crate::stream::{Log, StoredBlock, StreamError};
 use crate::transact::{Applying, TransactError};
 use crate::{Peer, ReplicaError, Settings, Standing};
+
+mod adopt;
 
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_LONGEST: Duration = Duration::from_secs(2);
@@ -26,8 +30,21 @@ const RETRY_LONGEST: Duration = Duration::from_secs(2);
 pub(crate) struct Committed<O> {
     /// Everything up to here is committed.
     pub(crate) through: Position,
+    /// Which log that is: blocks that were stored in an earlier one may be in none.
+    pub(crate) log: Incarnation,
     /// What became of entries that may be this process's own, in order.
     pub(crate) outcomes: Vec<(Position, O)>,
+}
+
+/// The log that the database was filled from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Followed {
+    pub(crate) incarnation: Incarnation,
+    /// The lost logs that it continues.
+    pub(crate) lineage: Lineage,
+    /// Whether the stream was that log when it was last looked at: else nothing
+    /// may be published.
+    pub(crate) is_trusted: bool,
 }
 
 /// The applying side of one replica.
@@ -42,9 +59,20 @@ pub(crate) struct Applier<M: StateMachine> {
     /// What the database holds. Ahead of `cursor` only after an interruption
     /// that hid the success of a commit.
     pub(crate) stored: Position,
+    /// The log that is being taken up, while it is not known whether it was.
+    pub(crate) adopting: Option<Incarnation>,
+    /// The last block that this process has applied: its sequence and message id.
+    pub(crate) last_block: Option<(u64, Option<String>)>,
     /// Pages that no neighbour has given.
     pub(crate) neighbour_tries: usize,
     pub(crate) peers: watch::Receiver<Vec<Peer>>,
+    /// The servers that this one has ever replicated with.
+    pub(crate) known: watch::Receiver<BTreeSet<ServerId>>,
+    /// Why the stream cannot be the log, as far as the root has found out.
+    pub(crate) doubt: watch::Sender<Option<String>>,
+    /// The stream must be looked at anew.
+    pub(crate) look_again: Arc<Notify>,
+    pub(crate) followed: watch::Sender<Followed>,
     pub(crate) committed: mpsc::Sender<Committed<M::Outcome>>,
     pub(crate) applied: watch::Sender<Position>,
     pub(crate) standing: watch::Sender<Standing>,
@@ -61,6 +89,8 @@ enum Interruption {
     Neighbour(#[from] neighbour::NeighbourError),
     #[error("{0}")]
     Lost(String),
+    #[error("the stream may be another one now")]
+    LookAgain,
     #[error(transparent)]
     Fatal(#[from] ReplicaError),
 }
@@ -114,9 +144,8 @@ impl<M: StateMachine> Applier<M> {
     }
 
     async fn follow(&mut self) -> Result<std::convert::Infallible, Interruption> {
-        let view = self.log.view().await?;
         let applying = Applying::<M>::connect(&self.pool, &self.log.name).await?;
-        let result = self.follow_with(&applying, view).await;
+        let result = self.follow_with(&applying).await;
         applying.discard();
         result
     }
@@ -124,31 +153,21 @@ impl<M: StateMachine> Applier<M> {
     async fn follow_with(
         &mut self,
         applying: &Applying<M>,
-        view: View,
     ) -> Result<std::convert::Infallible, Interruption> {
-        self.reload_cursor().await?;
-        check(
-            &self.log.name,
-            &Cursor {
-                applied: self.stored,
-                ..self.cursor
-            },
-            view,
-        )?;
-        self.standing.send_if_modified(|standing| {
-            let was_lost = matches!(standing, Standing::Lost(_));
-            if was_lost {
-                *standing = Standing::CatchingUp;
-            }
-            was_lost
-        });
+        let view = self.trusted_view(applying).await?;
         while next_sequence(self.stored) < view.first {
-            self.catch_up(applying).await?;
+            self.catch_up(applying, None).await?;
         }
         let start = next_sequence(self.cursor.applied).max(view.first);
         let mut blocks = self.log.read_from(start).await?;
+        let mut doubt = self.doubt.subscribe();
+        let look_again = Arc::clone(&self.look_again);
         loop {
-            let batch = blocks.next_batch().await?;
+            let batch = tokio::select! {
+                batch = blocks.next_batch() => batch?,
+                () = look_again.notified() => return Err(Interruption::LookAgain),
+                Ok(_) = doubt.wait_for(Option::is_some) => return Err(Interruption::LookAgain),
+            };
             self.apply(applying, &batch).await?;
         }
     }
@@ -159,6 +178,10 @@ impl<M: StateMachine> Applier<M> {
         let stored = stored.ok_or_else(|| {
             ReplicaError::Forked("the database has lost its cursor; it must be filled anew".into())
         })?;
+        if Some(stored.incarnation) == self.adopting {
+            // Taking the log up has succeeded, though nobody said so.
+            self.adopted(stored).await?;
+        }
         if stored.incarnation != self.cursor.incarnation || stored.applied < self.cursor.applied {
             let what = "the database has gone back to an earlier state; start the server again";
             return Err(ReplicaError::Forked(what.into()).into());
@@ -168,8 +191,13 @@ impl<M: StateMachine> Applier<M> {
     }
 
     /// Takes one page of the log from a neighbour, because the stream no
-    /// longer reaches back to this server's position (§4.2.2).
-    async fn catch_up(&mut self, applying: &Applying<M>) -> Result<(), Interruption> {
+    /// longer reaches back to this server's position (§4.2.2), or not to the
+    /// end of the log that it continues.
+    async fn catch_up(
+        &mut self,
+        applying: &Applying<M>,
+        until: Option<Position>,
+    ) -> Result<(), Interruption> {
         let peers = self.peers.borrow().clone();
         let cursor = Cursor {
             applied: self.stored,
@@ -182,6 +210,7 @@ impl<M: StateMachine> Applier<M> {
             &self.settings,
             &peers,
             cursor,
+            until,
             self.neighbour_tries,
         )
         .await?;
@@ -231,6 +260,8 @@ impl<M: StateMachine> Applier<M> {
         }
         metrics::histogram!("yoshi_replica_apply_seconds").record(started.elapsed());
         metrics::histogram!("yoshi_replica_apply_entries").record(entries.len() as f64);
+        let last = batch.last().expect("a batch has a block");
+        self.last_block = Some((last.sequence, last.id.clone()));
         self.advance(to, self.own_outcomes(batch, &entries, outcomes))
             .await;
         self.account(batch, to).await;
@@ -265,7 +296,12 @@ impl<M: StateMachine> Applier<M> {
         self.cursor.applied = through;
         self.applied.send_replace(through);
         // The root may have ended first, at shutdown; nobody waits then.
-        drop(self.committed.send(Committed { through, outcomes }).await);
+        let committed = Committed {
+            through,
+            log: self.cursor.incarnation,
+            outcomes,
+        };
+        drop(self.committed.send(committed).await);
     }
 
     /// Tells each other root once how far this server has committed.
@@ -313,56 +349,14 @@ pub(crate) fn next_sequence(applied: Position) -> u64 {
     }
 }
 
-/// Whether the stream is the one that this database was filled from.
-fn check(name: &str, cursor: &Cursor, view: View) -> Result<(), Interruption> {
-    if view.incarnation != cursor.incarnation {
-        return Err(Interruption::Lost(format!(
-            "the stream {name} is another one (incarnation {}) than this database was filled from \
-             ({}). Nothing is applied from it. Restore the old stream, or start with an empty database",
-            view.incarnation, cursor.incarnation
-        )));
-    }
-    if cursor.applied.sequence() > view.last {
-        return Err(Interruption::Lost(format!(
-            "the stream {name} ends at {} but this database has applied {}: the stream has lost its \
-             end. Nothing is applied from it. Restore the stream from its backup",
-            view.last,
-            cursor.applied.sequence()
-        )));
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use yoshi_protocol::Incarnation;
 
     #[test]
     fn reading_goes_on_after_the_last_whole_block() {
         assert_eq!(next_sequence(Position::ZERO), 1);
         assert_eq!(next_sequence(Position::end_of_block(7)), 8);
         assert_eq!(next_sequence(Position::in_block(7, 3)), 7);
-    }
-
-    #[test]
-    fn a_stream_of_another_life_or_without_its_end_is_refused() {
-        let incarnation = Incarnation::random();
-        let cursor = Cursor {
-            incarnation,
-            applied: Position::end_of_block(7),
-        };
-        let view = View {
-            incarnation,
-            first: 1,
-            last: 7,
-        };
-        assert!(check("S", &cursor, view).is_ok());
-        assert!(check("S", &cursor, View { last: 6, ..view }).is_err());
-        let other = View {
-            incarnation: Incarnation::random(),
-            ..view
-        };
-        assert!(check("S", &cursor, other).is_err());
     }
 }

@@ -1,9 +1,12 @@
-//! The tables that a replica owns: who this server is, and how far its
-//! database has applied the log.
+//! The tables that a replica owns: who this server is, how far its database has
+//! applied which log, and whom it has replicated with.
 
-use deadpool_postgres::{Pool, PoolError};
+use deadpool_postgres::{Pool, PoolError, Transaction};
 use uuid::Uuid;
+use yoshi_protocol::message::operate::Continued;
 use yoshi_protocol::{Incarnation, Position, ServerId};
+
+use crate::lineage::Lineage;
 
 mod embedded {
     refinery::embed_migrations!("migrations");
@@ -68,15 +71,91 @@ pub(crate) async fn create(
     pool: &Pool,
     stream: &str,
     incarnation: Incarnation,
+    lineage: &Lineage,
 ) -> Result<Cursor, DatabaseError> {
-    let client = pool.get().await?;
+    let mut client = pool.get().await?;
+    let transaction = client.transaction().await?;
     let insert = "-- cursor: create\n\
         INSERT INTO replica_cursor (stream, incarnation, applied) VALUES ($1, $2, 0)";
-    client.execute(insert, &[&stream, &incarnation.0]).await?;
+    transaction
+        .execute(insert, &[&stream, &incarnation.0])
+        .await?;
+    write_lineage(&transaction, stream, lineage).await?;
+    transaction.commit().await?;
     Ok(Cursor {
         incarnation,
         applied: Position::ZERO,
     })
+}
+
+/// Takes up the log that continues the one that the database was filled from,
+/// with the lost logs that it continues. Answers false, and changes nothing, if
+/// the cursor stands elsewhere than at `from`.
+pub(crate) async fn adopt(
+    pool: &Pool,
+    stream: &str,
+    from: Cursor,
+    to: Cursor,
+    lineage: &Lineage,
+) -> Result<bool, DatabaseError> {
+    let mut client = pool.get().await?;
+    let transaction = client.transaction().await?;
+    let update = "-- cursor: adopt\n\
+        UPDATE replica_cursor SET incarnation = $4, applied = $5\n\
+        WHERE stream = $1 AND incarnation = $2 AND applied = $3";
+    let moved = transaction
+        .execute(
+            update,
+            &[
+                &stream,
+                &from.incarnation.0,
+                &from.applied.to_i64(),
+                &to.incarnation.0,
+                &to.applied.to_i64(),
+            ],
+        )
+        .await?;
+    if moved != 1 {
+        transaction.rollback().await?;
+        return Ok(false);
+    }
+    write_lineage(&transaction, stream, lineage).await?;
+    transaction.commit().await?;
+    Ok(true)
+}
+
+async fn write_lineage(
+    transaction: &Transaction<'_>,
+    stream: &str,
+    lineage: &Lineage,
+) -> Result<(), DatabaseError> {
+    let delete = "-- lineage: clear\nDELETE FROM replica_lineage WHERE stream = $1";
+    transaction.execute(delete, &[&stream]).await?;
+    let lost = lineage.as_slice();
+    let incarnations: Vec<Uuid> = lost.iter().map(|lost| lost.incarnation.0).collect();
+    let throughs: Vec<i64> = lost.iter().map(|lost| lost.through.to_i64()).collect();
+    let insert = "-- lineage: write\n\
+        INSERT INTO replica_lineage (stream, place, incarnation, through)\n\
+        SELECT $1, place - 1, incarnation, through\n\
+        FROM UNNEST($2::uuid[], $3::bigint[]) WITH ORDINALITY\n\
+             AS lost (incarnation, through, place)";
+    transaction
+        .execute(insert, &[&stream, &incarnations, &throughs])
+        .await?;
+    Ok(())
+}
+
+/// The lost logs that the database's log continues.
+pub(crate) async fn lineage(pool: &Pool, stream: &str) -> Result<Lineage, DatabaseError> {
+    let client = pool.get().await?;
+    let select = "-- lineage: read\n\
+        SELECT incarnation, through FROM replica_lineage WHERE stream = $1 ORDER BY place";
+    let rows = client.query(select, &[&stream]).await?;
+    let lost = rows.iter().map(|row| Continued {
+        through: Position::from_i64(row.get(1)),
+        incarnation: Incarnation(row.get(0)),
+    });
+    Ok(Lineage::new(lost.collect()))
 }
 
 /// The statement that moves the cursor: `$1` stream, `$2` where it stands, `$3`

@@ -9,6 +9,10 @@
 
 mod applier;
 mod cursor;
+pub mod fate;
+mod handle;
+mod known;
+mod lineage;
 pub mod machine;
 mod neighbour;
 mod publish;
@@ -20,9 +24,12 @@ mod submit;
 mod transact;
 
 pub use cursor::{DatabaseError, identity, migrations};
+pub use handle::Handle;
+pub use lineage::{Lineage, recovery};
 pub use machine::{Decision, Entry, Param, Query, StateMachine, Write, Writes};
-pub use start::{Handle, Running, StartError, start};
-pub use stream::{INCARNATION_KEY, StreamError};
+pub use start::{Running, StartError, start};
+pub use stream::StreamError;
+pub use yoshi_protocol::message::operate::INCARNATION_KEY;
 
 use std::time::Duration;
 

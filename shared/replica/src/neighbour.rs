@@ -9,13 +9,17 @@ use futures::StreamExt;
 use tokio::sync::watch;
 use yoshi_protocol::cbor::{self, Bound, DecodeError};
 use yoshi_protocol::message::log::{LogPage, PollLog};
-use yoshi_protocol::{ErrorCode, ErrorReply, Incarnation, Position, Reply, subject};
+use yoshi_protocol::subject::{self, Role};
+use yoshi_protocol::{ErrorCode, ErrorReply, Incarnation, Position, Reply, ServerId};
 
+use crate::applier::Followed;
 use crate::cursor::{Cursor, DatabaseError};
 use crate::machine::StateMachine;
 use crate::{Peer, Settings};
 
 const PAGE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a neighbour may take to say how far it is.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Why no page was to be had.
 #[derive(Debug, thiserror::Error)]
@@ -36,12 +40,14 @@ pub(crate) enum NeighbourError {
 }
 
 /// Asks a peer for the page after the cursor: the most advanced one at the
-/// first try, the next at the next.
+/// first try, the next at the next. Of what comes after `until`, nothing is
+/// taken: it may be part of another log.
 pub(crate) async fn page(
     nats: &Client,
     settings: &Settings,
     peers: &[Peer],
     cursor: Cursor,
+    until: Option<Position>,
     tries: usize,
 ) -> Result<LogPage, NeighbourError> {
     let ahead = |peer: &&Peer| peer.id != settings.id && peer.applied > cursor.applied;
@@ -55,15 +61,11 @@ pub(crate) async fn page(
         since: cursor.applied,
         stream: cursor.incarnation,
     };
-    let request = nats.request(
-        subject::poll_log(settings.role, peer.id),
-        cbor::encode(&request).into(),
-    );
-    let answer = tokio::time::timeout(PAGE_TIMEOUT, request).await;
-    let answer = answer.map_err(|elapsed| NeighbourError::NoAnswer(elapsed.to_string()))?;
-    let answer = answer.map_err(|error| NeighbourError::NoAnswer(error.to_string()))?;
-    let page: Reply<LogPage> = cbor::decode(&answer.payload, Bound::ANSWER)?;
-    let page = page.into_result()?;
+    let mut page = ask(nats, settings.role, peer.id, request, PAGE_TIMEOUT).await?;
+    if let Some(until) = until {
+        page.entries.retain(|entry| entry.position <= until);
+        page.through = page.through.min(until);
+    }
     let positions = page.entries.iter().map(|entry| entry.position);
     let continues = positions.chain([page.through]).is_sorted() && page.through > cursor.applied;
     let begins_after = page
@@ -77,13 +79,69 @@ pub(crate) async fn page(
     }
 }
 
+/// How far the most advanced of these servers has applied a log, past `since`;
+/// none if nobody has, or says so. Silence proves nothing.
+pub(crate) async fn furthest(
+    nats: &Client,
+    role: Role,
+    servers: impl IntoIterator<Item = ServerId>,
+    stream: Incarnation,
+    since: Position,
+) -> Option<Position> {
+    let request = PollLog { since, stream };
+    let answers = servers
+        .into_iter()
+        .map(|id| ask(nats, role, id, request, LOOK_TIMEOUT));
+    let answers = futures::future::join_all(answers).await.into_iter();
+    let throughs = answers.filter_map(|answer| Some(answer.ok()?.through));
+    throughs.max().filter(|through| *through > since)
+}
+
+/// Whether one of these servers follows another log than `stream`.
+pub(crate) async fn somebody_follows_another(
+    nats: &Client,
+    role: Role,
+    servers: impl IntoIterator<Item = ServerId>,
+    stream: Incarnation,
+) -> bool {
+    // Past everything: the page is empty, and cheap.
+    let since = Position::from_i64(i64::MAX);
+    let request = PollLog { since, stream };
+    let answers = servers
+        .into_iter()
+        .map(|id| ask(nats, role, id, request, LOOK_TIMEOUT));
+    let answers = futures::future::join_all(answers).await;
+    answers.iter().any(|answer| match answer {
+        Err(NeighbourError::Refused(refusal)) => refusal.code == ErrorCode::NotFound,
+        _ => false,
+    })
+}
+
+async fn ask(
+    nats: &Client,
+    role: Role,
+    server: ServerId,
+    request: PollLog,
+    within: Duration,
+) -> Result<LogPage, NeighbourError> {
+    let request = nats.request(
+        subject::poll_log(role, server),
+        cbor::encode(&request).into(),
+    );
+    let answer = tokio::time::timeout(within, request).await;
+    let answer = answer.map_err(|elapsed| NeighbourError::NoAnswer(elapsed.to_string()))?;
+    let answer = answer.map_err(|error| NeighbourError::NoAnswer(error.to_string()))?;
+    let page: Reply<LogPage> = cbor::decode(&answer.payload, Bound::ANSWER)?;
+    Ok(page.into_result()?)
+}
+
 /// Answers neighbours' requests for pages, one at a time, until the
 /// subscription ends.
 pub(crate) async fn serve<M: StateMachine>(
     nats: Client,
     mut requests: async_nats::Subscriber,
     pool: Pool,
-    stream: Incarnation,
+    followed: watch::Receiver<Followed>,
     applied: watch::Receiver<Position>,
 ) {
     while let Some(message) = requests.next().await {
@@ -95,8 +153,10 @@ pub(crate) async fn serve<M: StateMachine>(
         else {
             continue;
         };
+        // In this order: a log is taken up after the position that it begins at.
+        let log = followed.borrow().clone();
         let at = *applied.borrow();
-        let answer = Reply::from(answer::<M>(&payload, &pool, stream, at).await);
+        let answer = Reply::from(answer::<M>(&payload, &pool, &log, at).await);
         if let Err(error) = nats.publish(reply, cbor::encode(&answer).into()).await {
             tracing::warn!(%error, "a page of the log was not sent");
         }
@@ -106,13 +166,16 @@ pub(crate) async fn serve<M: StateMachine>(
 async fn answer<M: StateMachine>(
     payload: &[u8],
     pool: &Pool,
-    stream: Incarnation,
+    log: &Followed,
     applied: Position,
 ) -> Result<LogPage, ErrorReply> {
     let request: PollLog = cbor::decode(payload, Bound::REQUEST)?;
-    if request.stream != stream {
+    // Of a lost log that this one continues, everything that was kept is here.
+    let kept = log.lineage.through(request.stream);
+    let is_part = kept.is_some_and(|through| request.since <= through);
+    if request.stream != log.incarnation && !is_part {
         let message = "this server follows another incarnation of the log";
-        return Err(ErrorReply::new(ErrorCode::Unavailable, message));
+        return Err(ErrorReply::new(ErrorCode::NotFound, message));
     }
     let page = async {
         let client = pool.get().await?;

@@ -4,23 +4,42 @@
 //! expectation, and an id. While its fate is unknown (a lost acknowledgement,
 //! a reconnect, an election) the identical bytes are sent again; the stream
 //! takes them once. Single-node and replicated streams answer a repetition
-//! differently, so a refusal is settled by what the stream's leader holds.
+//! differently, so a refusal is settled by what the stream's leader holds
+//! ([`crate::fate`]).
+//!
+//! A stream that was lost and made anew has the same name, and its sequences
+//! begin again. So before the first block, after every reconnect and whenever
+//! the fate of a block is unknown, the stream is looked at: only in the log that
+//! this server's database was filled from, and with all that it has applied, is
+//! anything published, or concluded from a refusal. A look proves nothing about
+//! the moment after it; but what slips into a stream between its loss and the
+//! next look is applied by nobody who knows the lost log, so it is not reported
+//! either.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use async_nats::Client;
+use async_nats::connection::State;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
 use serde_bytes::ByteBuf;
+use tokio::sync::watch;
 use yoshi_protocol::message::log::{BLOCK_VERSION, Block};
-use yoshi_protocol::{cbor, header, subject};
+use yoshi_protocol::{Incarnation, Position, cbor, header, subject};
 
 use crate::Settings;
+use crate::applier::Followed;
+use crate::fate::{Fate, Settled};
 use crate::stream::{Log, StreamError};
 
 const RETRY_FIRST: Duration = Duration::from_millis(20);
 const RETRY_LONGEST: Duration = Duration::from_secs(2);
+/// Looks in a row that may contradict what a root knows: a leader that was just
+/// elected may speak of an older state once.
+const CONTRADICTIONS_MAX: u32 = 1;
 
 /// Another process publishes under this server's id.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -32,18 +51,47 @@ pub struct Fenced {
     pub subject: String,
 }
 
+/// What the publishing side stands on.
+pub(crate) struct Ground {
+    pub(crate) nats: Client,
+    pub(crate) js: Context,
+    pub(crate) log: Log,
+    /// The log that the database was filled from.
+    pub(crate) followed: watch::Receiver<Followed>,
+    /// How far the database has applied it.
+    pub(crate) applied: watch::Receiver<Position>,
+    /// Where to tell that the stream cannot be that log.
+    pub(crate) doubt: watch::Sender<Option<String>>,
+}
+
 /// The publishing side of one root.
 pub(crate) struct Publisher {
-    js: Context,
-    log: Log,
+    ground: Ground,
     settings: Settings,
     subject: String,
     accounted: String,
-    /// The sequence of this root's last block; none before the first look.
-    last: Option<u64>,
-    /// Whether this process has a block in the stream.
-    has_published: bool,
-    blocks: u64,
+    fate: Fate,
+    /// The latest look at the stream; none after a doubt.
+    looked: Option<Look>,
+    /// The log that `fate` is about.
+    log: Incarnation,
+    /// Looks in a row that contradicted what this root knows.
+    contradictions: u32,
+}
+
+/// In which log, over which connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Look {
+    log: Incarnation,
+    connects: u64,
+}
+
+/// Where a block is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StoredAt {
+    /// In which log.
+    pub(crate) log: Incarnation,
+    pub(crate) sequence: u64,
 }
 
 enum Attempt {
@@ -53,29 +101,30 @@ enum Attempt {
 }
 
 impl Publisher {
-    pub(crate) fn new(js: Context, log: Log, settings: Settings) -> Self {
+    pub(crate) fn new(ground: Ground, settings: Settings) -> Self {
         let subject = subject::block(settings.role, settings.id);
         let accounted = subject::accounted(settings.role, settings.id, settings.incarnation);
+        let fate = Fate::new(settings.incarnation);
+        let log = ground.followed.borrow().incarnation;
         Self {
-            js,
-            log,
+            ground,
             settings,
             subject,
             accounted,
-            last: None,
-            has_published: false,
-            blocks: 0,
+            fate,
+            looked: None,
+            log,
+            contradictions: 0,
         }
     }
 
-    /// Publishes a block and answers its sequence. Takes as long as it takes:
+    /// Publishes a block and answers where it is. Takes as long as it takes:
     /// it goes on while the fate of the block is unknown.
     ///
     /// # Errors
     /// [`Fenced`], and nothing else.
-    pub(crate) async fn publish(&mut self, entries: Vec<ByteBuf>) -> Result<u64, Fenced> {
-        self.blocks += 1;
-        let id = format!("{}-{}", self.settings.incarnation, self.blocks);
+    pub(crate) async fn publish(&mut self, entries: Vec<ByteBuf>) -> Result<StoredAt, Fenced> {
+        let id = self.fate.next_id();
         let payload = Bytes::from(cbor::encode(&Block {
             root: self.settings.id,
             entries,
@@ -86,23 +135,26 @@ impl Publisher {
         loop {
             match self.attempt(&id, payload.clone()).await {
                 Attempt::Stored(sequence) => {
-                    self.last = Some(sequence);
-                    self.has_published = true;
-                    return Ok(sequence);
+                    self.fate.stored(sequence);
+                    return Ok(self.at(sequence));
                 }
                 Attempt::Refused => match self.settle(&id).await {
-                    Ok(Some(sequence)) => {
-                        self.last = Some(sequence);
-                        self.has_published = true;
-                        return Ok(sequence);
+                    Ok(Settled::Stored(sequence)) => return Ok(self.at(sequence)),
+                    Ok(Settled::Again) => {}
+                    Ok(Settled::Fenced) => {
+                        let subject = self.subject.clone();
+                        return Err(Fenced { subject });
                     }
-                    Ok(None) => {}
-                    Err(SettleError::Fenced(fenced)) => return Err(fenced),
-                    Err(SettleError::Stream(error)) => tracing::warn!(%error, "cannot ask the log"),
+                    Err(why) => tracing::warn!(why, "cannot ask the log"),
                 },
                 Attempt::Unknown(why) => {
+                    self.looked = None;
                     metrics::counter!("yoshi_replica_publish_retries_total").increment(1);
-                    tracing::warn!(id, why, "a block's fate is unknown; sending it again");
+                    tracing::warn!(
+                        id,
+                        why,
+                        "a block is not known to be stored; sending it again"
+                    );
                 }
             }
             tokio::time::sleep(pause).await;
@@ -111,21 +163,26 @@ impl Publisher {
     }
 
     async fn attempt(&mut self, id: &str, payload: Bytes) -> Attempt {
-        let expected = match self.last {
-            Some(sequence) => sequence,
-            None => match self.log.last_on(&self.subject).await {
-                Ok(last) => last.map_or(0, |(sequence, _)| sequence),
-                Err(error) => return Attempt::Unknown(error.to_string()),
-            },
+        let is_known = self.looked == Some(self.now());
+        let is_trusted = is_known && self.ground.followed.borrow().is_trusted;
+        if !is_trusted && let Err(why) = self.look().await {
+            return Attempt::Unknown(why);
+        }
+        let Some(expected) = self.fate.expected() else {
+            return Attempt::Unknown("the log was not looked at".to_owned());
         };
-        self.last = Some(expected);
         let message = PublishMessage::build()
             .payload(payload)
             .message_id(id)
             .expected_last_subject_sequence(expected)
             .expected_stream(&self.settings.stream)
             .header(header::ACCOUNTED, self.accounted.as_str());
-        let sent = match self.js.send_publish(self.subject.clone(), message).await {
+        let sent = self
+            .ground
+            .js
+            .send_publish(self.subject.clone(), message)
+            .await;
+        let sent = match sent {
             Ok(acknowledgement) => acknowledgement.await,
             Err(error) => Err(error),
         };
@@ -137,38 +194,99 @@ impl Publisher {
     }
 
     /// The stream holds another last block of this root than expected: is it
-    /// this very block, already stored?
-    async fn settle(&mut self, id: &str) -> Result<Option<u64>, SettleError> {
+    /// this very block, already stored? Only the right log can tell.
+    async fn settle(&mut self, id: &str) -> Result<Settled, String> {
+        self.looked = None;
+        let log = self.log;
+        self.look().await?;
+        if self.log != log {
+            // The refusal was about a block's place in the lost log.
+            return Ok(Settled::Again);
+        }
         let last = self
+            .ground
             .log
             .last_on(&self.subject)
             .await
-            .map_err(SettleError::Stream)?;
-        let Some((sequence, last_id)) = last else {
-            // Every block of this root has aged out of the stream.
-            self.last = Some(0);
-            return Ok(None);
-        };
-        let last_id = last_id.unwrap_or_default();
-        if last_id == id {
-            return Ok(Some(sequence));
+            .map_err(words)?;
+        let last = last.as_ref();
+        let last = last.map(|(sequence, id)| (*sequence, id.as_deref()));
+        Ok(self.fate.settle(id, last))
+    }
+
+    /// Looks at the stream: is it the log that this server's database was filled
+    /// from, with everything that it has applied and this root has published?
+    /// The error says why not: nothing may be published then.
+    async fn look(&mut self) -> Result<(), String> {
+        self.looked = None;
+        if self.ground.nats.connection_state() != State::Connected {
+            return Err("there is no connection to NATS".to_owned());
         }
-        let own = last_id.starts_with(&self.settings.incarnation.to_string());
-        if own || !self.has_published {
-            // Before this process's first block the last one may be of its
-            // previous life: its block was still on the way at the first look.
-            self.last = Some(sequence);
-            return Ok(None);
+        let followed = self.ground.followed.borrow().clone();
+        let is_doubted = self.contradictions > CONTRADICTIONS_MAX;
+        if !followed.is_trusted && !is_doubted {
+            return Err("the stream is not known to be this server's log".to_owned());
         }
-        Err(SettleError::Fenced(Fenced {
-            subject: self.subject.clone(),
-        }))
+        // Both before the stream is asked: it must hold at least as much.
+        let now = self.now();
+        let applied = *self.ground.applied.borrow();
+        let view = self.ground.log.view().await.map_err(words)?;
+        if view.incarnation != followed.incarnation || view.last < applied.sequence() {
+            return Err("the stream is not this server's log".to_owned());
+        }
+        if self.log != view.incarnation {
+            self.log = view.incarnation;
+            self.fate.forget();
+        }
+        let last = self
+            .ground
+            .log
+            .last_on(&self.subject)
+            .await
+            .map_err(words)?;
+        let last = last.map(|(sequence, _)| sequence);
+        if self.fate.is_contradicted(view.first, last) {
+            self.contradictions = self.contradictions.saturating_add(1);
+            let why = "it lacks the last block that this server has published";
+            if self.contradictions > CONTRADICTIONS_MAX {
+                self.ground.doubt.send_replace(Some(why.to_owned()));
+            }
+            return Err(why.to_owned());
+        }
+        self.contradictions = 0;
+        if is_doubted {
+            self.ground.doubt.send_replace(None);
+            return Err("the stream was not this server's log a moment ago".to_owned());
+        }
+        if self.fate.expected().is_none() {
+            self.fate.looked(last);
+        }
+        self.looked = Some(now);
+        Ok(())
+    }
+
+    fn now(&self) -> Look {
+        Look {
+            log: self.ground.followed.borrow().incarnation,
+            connects: self
+                .ground
+                .nats
+                .statistics()
+                .connects
+                .load(Ordering::Relaxed),
+        }
+    }
+
+    fn at(&self, sequence: u64) -> StoredAt {
+        StoredAt {
+            log: self.log,
+            sequence,
+        }
     }
 }
 
-enum SettleError {
-    Fenced(Fenced),
-    Stream(StreamError),
+fn words(error: StreamError) -> String {
+    error.to_string()
 }
 
 /// Whether the stream said for certain that it did not take the message.

@@ -184,6 +184,28 @@ impl<T, O> Root<T, O> {
         self.outcomes(early);
     }
 
+    /// The log was lost, and another one continues it: the blocks that were
+    /// stored and that this server has not applied may be in no log. Answers
+    /// the tickets of their entries, whose fate is unknown; they wait no more.
+    pub fn forget_stored(&mut self) -> Vec<T> {
+        self.early.clear();
+        let (kept, forgotten): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut self.stored)
+            .into_iter()
+            .partition(|entry| entry.outcome.is_some());
+        self.stored = kept;
+        forgotten
+            .into_iter()
+            .map(
+                |Stored {
+                     ticket, account, ..
+                 }| {
+                    self.release(account);
+                    ticket
+                },
+            )
+            .collect()
+    }
+
     /// This server has applied the log up to `position`.
     pub fn applied(&mut self, position: Position) {
         self.applied = self.applied.max(position);

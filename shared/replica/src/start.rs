@@ -1,26 +1,35 @@
-//! Starting a replica, and the handle that its server uses.
+//! Starting a replica, and ending it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_nats::Client;
 use async_nats::jetstream;
 use deadpool_postgres::Pool;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use yoshi_protocol::{AccountName, Position, subject};
+use yoshi_protocol::{Position, ServerId, subject};
 
-use crate::applier::Applier;
+use crate::applier::{Applier, Followed};
 use crate::cursor::{self, Cursor, DatabaseError};
+use crate::handle::Handle;
 use crate::machine::StateMachine;
-use crate::publish::Publisher;
+use crate::publish::{Ground, Publisher};
+use crate::standing::Watch;
 use crate::stream::{Log, StreamError};
-use crate::submit::{self, Inputs, Submission};
-use crate::{Accounted, Peer, ReplicaError, Settings, Standing, SubmitError, neighbour, standing};
+use crate::submit::{self, Inputs};
+use crate::{Peer, ReplicaError, Settings, Standing};
+use crate::{known, lineage, neighbour};
 
 /// How long JetStream may take to acknowledge a block or answer a question,
 /// before its fate counts as unknown.
 const JETSTREAM_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How often a server with an empty database looks whether the others follow
+/// the same log, while they do not.
+const ANOTHER_LOG_TRIES: u32 = 5;
+const ANOTHER_LOG_PAUSE: Duration = Duration::from_secs(1);
 
 /// Why a replica could not start.
 #[derive(Debug, thiserror::Error)]
@@ -31,83 +40,16 @@ pub enum StartError {
     /// The database cannot be used.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// The database is empty, and the other servers follow another log: this one
+    /// would serve without anything that they hold.
+    #[error(
+        "the other servers follow another log than the stream {0} holds: it was lost; \
+         run `{1}`, then start this server"
+    )]
+    AnotherLog(String, &'static str),
     /// NATS refused a subscription.
     #[error("NATS refused a subscription: {0}")]
     Subscribe(#[from] async_nats::SubscribeError),
-}
-
-/// What a server does with its replica. Cheap to clone.
-pub struct Handle<O> {
-    submissions: mpsc::Sender<Submission<O>>,
-    applied: watch::Receiver<Position>,
-    standing: watch::Receiver<Standing>,
-    confirmed: watch::Receiver<Option<Instant>>,
-}
-
-impl<O> Clone for Handle<O> {
-    fn clone(&self) -> Self {
-        Self {
-            submissions: self.submissions.clone(),
-            applied: self.applied.clone(),
-            standing: self.standing.clone(),
-            confirmed: self.confirmed.clone(),
-        }
-    }
-}
-
-impl<O> Handle<O> {
-    /// Puts an entry of an account into the log, and waits until every peer
-    /// that counts has accounted for it. Entries of one account keep their order.
-    ///
-    /// # Errors
-    /// [`SubmitError`]. Dropping the future does not take the entry back.
-    pub async fn submit(
-        &self,
-        account: AccountName,
-        entry: Vec<u8>,
-    ) -> Result<Accounted<O>, SubmitError> {
-        let (ticket, done) = oneshot::channel();
-        let submission = Submission {
-            account,
-            entry,
-            ticket,
-        };
-        self.submissions
-            .try_send(submission)
-            .map_err(|error| match error {
-                mpsc::error::TrySendError::Full(_) => SubmitError::Busy,
-                mpsc::error::TrySendError::Closed(_) => SubmitError::Stopped,
-            })?;
-        done.await.unwrap_or(Err(SubmitError::Stopped))
-    }
-
-    /// Everything up to here is committed in this server's database.
-    #[must_use]
-    pub fn applied(&self) -> Position {
-        *self.applied.borrow()
-    }
-
-    /// The same, to wait for changes.
-    #[must_use]
-    pub fn applied_changes(&self) -> watch::Receiver<Position> {
-        self.applied.clone()
-    }
-
-    /// Whether this server had applied everything that was in the log at some
-    /// moment within the last `within`. False after a pause of the process,
-    /// until the log was asked again.
-    #[must_use]
-    pub fn is_at_tail(&self, within: Duration) -> bool {
-        let confirmed = *self.confirmed.borrow();
-        *self.standing.borrow() == Standing::AtTail
-            && confirmed.is_some_and(|asked| asked.elapsed() <= within)
-    }
-
-    /// Where the replica stands, now and later.
-    #[must_use]
-    pub fn standing(&self) -> watch::Receiver<Standing> {
-        self.standing.clone()
-    }
 }
 
 /// A running replica. Dropping it ends it at once.
@@ -172,44 +114,30 @@ pub async fn start<M: StateMachine>(
     machine: M,
     peers: watch::Receiver<Vec<Peer>>,
 ) -> Result<(Handle<M::Outcome>, Running), StartError> {
-    let js = jetstream::ContextBuilder::new()
-        .timeout(JETSTREAM_TIMEOUT)
-        .build(nats.clone());
-    let log = Log::open(&js, &settings.stream).await?;
-    let cursor = load_cursor(&log, &pool).await?;
-    let Settings {
-        role,
-        id,
-        incarnation,
-        ..
-    } = settings;
-    let accounted = nats
-        .subscribe(subject::accounted(role, id, incarnation))
-        .await?;
-    let polls = nats.subscribe(subject::poll_log(role, id)).await?;
-
+    let opened = Opened::open(&settings, &nats, &pool, &peers).await?;
+    let cursor = opened.cursor;
     let (submit_to, submissions) = mpsc::channel(submit::SUBMISSIONS_MAX);
     let (commit_to, committed) = mpsc::channel(submit::COMMITS_MAX);
+    let (forget_to, forget) = mpsc::channel(known::FORGETTING_MAX);
     let (applied_to, applied) = watch::channel(cursor.applied);
     let (standing_to, standing) = watch::channel(Standing::CatchingUp);
     let (confirmed_to, confirmed) = watch::channel(None);
     let (stopping, is_stopping) = watch::channel(false);
+    let (doubt_to, _) = watch::channel(None);
+    let (known_to, known) = watch::channel(opened.known.clone());
+    let (followed_to, followed) = watch::channel(opened.followed.clone());
 
+    let ground = opened.ground(&nats, &followed, &applied, &doubt_to);
     let inputs = Inputs {
         submissions,
         committed,
-        accounted,
+        accounted: opened.accounted,
         peers: peers.clone(),
         stopping: is_stopping,
     };
-    let publisher = Publisher::new(js, log.clone(), settings.clone());
-    let root = submit::run(
-        settings.clone(),
-        nats.clone(),
-        publisher,
-        cursor.applied,
-        inputs,
-    );
+    let publisher = Publisher::new(ground, settings.clone());
+    let log = opened.log;
+    let root = submit::run(settings.clone(), nats.clone(), publisher, cursor, inputs);
     let root = tokio::spawn(root);
 
     let applier = Applier {
@@ -220,19 +148,34 @@ pub async fn start<M: StateMachine>(
         machine: Arc::new(machine),
         cursor,
         stored: cursor.applied,
+        adopting: None,
+        last_block: None,
         neighbour_tries: 0,
         peers,
+        known: known.clone(),
+        doubt: doubt_to,
+        look_again: Arc::default(),
+        followed: followed_to,
         committed: commit_to,
         applied: applied_to,
         standing: standing_to,
     };
-    let tasks = spawn_followers(applier, polls, &applied, confirmed_to);
+    let followers = Followers {
+        polls: opened.polls,
+        confirmed: confirmed_to,
+        known: known_to,
+        forget,
+    };
+    let tasks = followers.spawn(applier);
     Ok((
         Handle {
             submissions: submit_to,
             applied,
             standing,
             confirmed,
+            followed,
+            known,
+            forget: forget_to,
         },
         Running {
             root,
@@ -242,33 +185,108 @@ pub async fn start<M: StateMachine>(
     ))
 }
 
-/// Everything but the root: the applying side, the watch on the tail, and the
-/// answers to neighbours.
-fn spawn_followers<M: StateMachine>(
-    applier: Applier<M>,
+/// What a replica starts from.
+struct Opened {
+    js: jetstream::Context,
+    log: Log,
+    cursor: Cursor,
+    known: BTreeSet<ServerId>,
+    followed: Followed,
+    accounted: async_nats::Subscriber,
     polls: async_nats::Subscriber,
-    applied: &watch::Receiver<Position>,
+}
+
+impl Opened {
+    async fn open(
+        settings: &Settings,
+        nats: &Client,
+        pool: &Pool,
+        peers: &watch::Receiver<Vec<Peer>>,
+    ) -> Result<Self, StartError> {
+        let js = jetstream::ContextBuilder::new()
+            .timeout(JETSTREAM_TIMEOUT)
+            .build(nats.clone());
+        let log = Log::open(&js, &settings.stream).await?;
+        let cursor = load_cursor(settings, nats, &log, pool, peers).await?;
+        let (role, id) = (settings.role, settings.id);
+        let accounted = subject::accounted(role, id, settings.incarnation);
+        Ok(Self {
+            known: known::load(pool, &log.name).await?,
+            followed: Followed {
+                incarnation: cursor.incarnation,
+                lineage: cursor::lineage(pool, &log.name).await?,
+                is_trusted: false,
+            },
+            accounted: nats.subscribe(accounted).await?,
+            polls: nats.subscribe(subject::poll_log(role, id)).await?,
+            js,
+            log,
+            cursor,
+        })
+    }
+
+    /// What a publisher stands on.
+    fn ground(
+        &self,
+        nats: &Client,
+        followed: &watch::Receiver<Followed>,
+        applied: &watch::Receiver<Position>,
+        doubt: &watch::Sender<Option<String>>,
+    ) -> Ground {
+        Ground {
+            nats: nats.clone(),
+            js: self.js.clone(),
+            log: self.log.clone(),
+            followed: followed.clone(),
+            applied: applied.clone(),
+            doubt: doubt.clone(),
+        }
+    }
+}
+
+/// What the parts of a replica other than its root need.
+struct Followers {
+    polls: async_nats::Subscriber,
     confirmed: watch::Sender<Option<Instant>>,
-) -> JoinSet<Result<(), ReplicaError>> {
-    let incarnation = applier.cursor.incarnation;
-    let mut tasks = JoinSet::new();
-    tasks.spawn(forever(neighbour::serve::<M>(
-        applier.nats.clone(),
-        polls,
-        applier.pool.clone(),
-        incarnation,
-        applied.clone(),
-    )));
-    let standing = applier.standing.clone();
-    tasks.spawn(forever(standing::watch(
-        applier.log.clone(),
-        incarnation,
-        applied.clone(),
-        standing,
-        confirmed,
-    )));
-    tasks.spawn(applier.run());
-    tasks
+    known: watch::Sender<BTreeSet<ServerId>>,
+    forget: mpsc::Receiver<ServerId>,
+}
+
+impl Followers {
+    /// Everything but the root: the applying side, the watch on the tail, the
+    /// answers to neighbours, and the list of them.
+    fn spawn<M: StateMachine>(self, applier: Applier<M>) -> JoinSet<Result<(), ReplicaError>> {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(forever(neighbour::serve::<M>(
+            applier.nats.clone(),
+            self.polls,
+            applier.pool.clone(),
+            applier.followed.subscribe(),
+            applier.applied.subscribe(),
+        )));
+        let watch = Watch {
+            settings: applier.settings.clone(),
+            nats: applier.nats.clone(),
+            log: applier.log.clone(),
+            followed: applier.followed.subscribe(),
+            applied: applier.applied.subscribe(),
+            peers: applier.peers.clone(),
+            standing: applier.standing.clone(),
+            confirmed: self.confirmed,
+            look_again: Arc::clone(&applier.look_again),
+        };
+        tasks.spawn(forever(watch.run()));
+        tasks.spawn(forever(known::keep(
+            applier.pool.clone(),
+            applier.log.name.clone(),
+            applier.settings.id,
+            applier.peers.clone(),
+            self.forget,
+            self.known,
+        )));
+        tasks.spawn(applier.run());
+        tasks
+    }
 }
 
 async fn forever(task: impl Future<Output = ()>) -> Result<(), ReplicaError> {
@@ -277,10 +295,28 @@ async fn forever(task: impl Future<Output = ()>) -> Result<(), ReplicaError> {
 }
 
 /// The database's cursor; at its first start, before the stream's first entry.
-async fn load_cursor(log: &Log, pool: &Pool) -> Result<Cursor, StartError> {
+/// An empty database must not take up a stream that the other servers refuse.
+async fn load_cursor(
+    settings: &Settings,
+    nats: &Client,
+    log: &Log,
+    pool: &Pool,
+    peers: &watch::Receiver<Vec<Peer>>,
+) -> Result<Cursor, StartError> {
     if let Some(cursor) = cursor::load(pool, &log.name).await? {
         return Ok(cursor);
     }
-    let view = log.view().await?;
-    Ok(cursor::create(pool, &log.name, view.incarnation).await?)
+    for _ in 0..ANOTHER_LOG_TRIES {
+        let view = log.view().await?;
+        let ids: Vec<_> = peers.borrow().iter().map(|peer| peer.id).collect();
+        let others = ids.into_iter().filter(|id| *id != settings.id);
+        let role = settings.role;
+        if !neighbour::somebody_follows_another(nats, role, others, view.incarnation).await {
+            return Ok(cursor::create(pool, &log.name, view.incarnation, &view.lineage).await?);
+        }
+        // They may be taking it up just now.
+        tokio::time::sleep(ANOTHER_LOG_PAUSE).await;
+    }
+    let command = lineage::recovery(settings.role);
+    Err(StartError::AnotherLog(log.name.clone(), command))
 }

@@ -4,18 +4,16 @@
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, pull};
-use async_nats::jetstream::stream::StorageType;
 use async_nats::jetstream::{self, Context};
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt};
 use yoshi_protocol::cbor::{self, Bound};
 use yoshi_protocol::message::log::{BLOCK_VERSION, Block};
+use yoshi_protocol::message::operate::{CONTINUES_KEY, FIRST_SEQUENCE_KEY, INCARNATION_KEY};
 use yoshi_protocol::{Incarnation, Position, ServerId, header};
 
+use crate::lineage::Lineage;
 use crate::machine::Entry;
-
-/// The key of the stream's metadata that holds its incarnation, a UUID.
-pub const INCARNATION_KEY: &str = "incarnation";
 
 /// Blocks that one pull asks for. At half a MiB each they bound the memory
 /// that waits for Postgres to 32 MiB.
@@ -29,9 +27,13 @@ const PULL_EXPIRES: Duration = Duration::from_secs(30);
 const CONSUMER_INACTIVE: Duration = Duration::from_secs(30);
 
 /// What the stream's leader says of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct View {
     pub(crate) incarnation: Incarnation,
+    /// The lost logs that it continues.
+    pub(crate) lineage: Lineage,
+    /// The first sequence that it ever gave out.
+    pub(crate) begins: u64,
     /// The first sequence that it still holds, or that it will hold next.
     pub(crate) first: u64,
     /// The last sequence that it has given out.
@@ -47,9 +49,12 @@ pub enum StreamError {
     /// It was not made by `yoshi provision`.
     #[error("the stream {0} has no incarnation in its metadata; create it with 'yoshi provision'")]
     NoIncarnation(String),
-    /// It would lose its log with the power.
-    #[error("the stream {0} is kept in memory; create it with 'yoshi provision', on file storage")]
-    InMemory(String),
+    /// What it says about the log that it continues cannot be read.
+    #[error(
+        "the metadata of the stream {0} do not say which log it continues; restore them as \
+         'yoshi recover-log' wrote them, or run it again"
+    )]
+    Metadata(String),
     /// A later release wrote to the log: skipping its block would lose tasks.
     #[error(
         "the stream {0} holds a block of version {2} at sequence {1}; start this server in that release"
@@ -73,6 +78,8 @@ pub(crate) struct StoredBlock {
     pub(crate) sequence: u64,
     /// Who published it, in which life; none if it is not a block of this release.
     pub(crate) root: Option<(ServerId, Incarnation)>,
+    /// The message id that its root gave it.
+    pub(crate) id: Option<String>,
     /// Its encoded entries; none if it is not a block of this release.
     pub(crate) entries: Vec<Bytes>,
     /// Where its root wants to hear *accounted for*.
@@ -108,15 +115,28 @@ impl Log {
             .get_info()
             .await
             .map_err(|error| self.out_of_reach(error))?;
-        if info.config.storage != StorageType::File {
-            return Err(StreamError::InMemory(self.name.clone()));
+        // A node without a quorum answers for itself (nats-server 2.15): what it
+        // holds may be old, and nothing can be written.
+        if info.cluster.is_some_and(|cluster| cluster.leader.is_none()) {
+            return Err(self.out_of_reach("it has no leader"));
         }
         let incarnation = info.config.metadata.get(INCARNATION_KEY);
         let incarnation = incarnation.and_then(|text| text.parse().ok());
         let incarnation =
             incarnation.ok_or_else(|| StreamError::NoIncarnation(self.name.clone()))?;
+        let metadata = &info.config.metadata;
+        let begins = metadata.get(FIRST_SEQUENCE_KEY).map(|text| text.parse());
+        let lineage = metadata.get(CONTINUES_KEY).map(|text| Lineage::parse(text));
+        let (Ok(begins), Some(lineage)) = (
+            begins.unwrap_or(Ok(1)),
+            lineage.unwrap_or_else(|| Some(Lineage::default())),
+        ) else {
+            return Err(StreamError::Metadata(self.name.clone()));
+        };
         Ok(View {
             incarnation,
+            lineage,
+            begins,
             first: info.state.first_sequence,
             last: info.state.last_sequence,
         })
@@ -135,6 +155,20 @@ impl Log {
                 Ok(Some((message.sequence, id.map(ToString::to_string))))
             }
             Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
+            Err(error) => Err(self.out_of_reach(error)),
+        }
+    }
+
+    /// The message id of the block at a sequence that the stream holds, by the
+    /// word of its leader; none if it holds no such message, or one without an id.
+    pub(crate) async fn id_at(&self, sequence: u64) -> Result<Option<String>, StreamError> {
+        use async_nats::jetstream::stream::RawMessageErrorKind;
+        match self.stream.get_raw_message(sequence).await {
+            Ok(message) => {
+                let id = message.headers.get(async_nats::header::NATS_MESSAGE_ID);
+                Ok(id.map(ToString::to_string))
+            }
+            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
             Err(error) => Err(self.out_of_reach(error)),
         }
     }
@@ -248,6 +282,8 @@ fn stored_block(
     };
     let headers = message.headers.as_ref();
     let accounted = headers.and_then(|headers| headers.get(header::ACCOUNTED));
+    let id = headers.and_then(|headers| headers.get(async_nats::header::NATS_MESSAGE_ID));
+    let id = id.map(ToString::to_string);
     let root = block.as_ref().map(|block| (block.root, block.incarnation));
     let entries = block.map(|block| block.entries).unwrap_or_default();
     let entries = entries
@@ -257,6 +293,7 @@ fn stored_block(
     Ok(StoredBlock {
         sequence,
         root,
+        id,
         entries,
         accounted: accounted.map(ToString::to_string),
     })

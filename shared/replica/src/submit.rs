@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 use async_nats::{Client, Message, Subscriber};
 use futures::StreamExt;
 use tokio::sync::{mpsc, oneshot, watch};
+use yoshi_protocol::AccountName;
 use yoshi_protocol::cbor::{self, Bound};
 use yoshi_protocol::message::log::AccountedFor;
 use yoshi_protocol::message::roster::{DownReason, MsDown};
 use yoshi_protocol::subject::{self, Role};
-use yoshi_protocol::{AccountName, Position};
 
 use crate::applier::Committed;
-use crate::publish::{Fenced, Publisher};
+use crate::cursor::Cursor;
+use crate::publish::{Fenced, Publisher, StoredAt};
 use crate::root::{Down, Root};
 use crate::{Accounted, Peer, ReplicaError, Settings, SubmitError};
 
@@ -42,7 +43,7 @@ pub(crate) struct Inputs<O> {
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
-type Publishing = Pin<Box<dyn Future<Output = (Publisher, Result<u64, Fenced>)> + Send>>;
+type Publishing = Pin<Box<dyn Future<Output = (Publisher, Result<StoredAt, Fenced>)> + Send>>;
 
 /// Runs the root until it is stopped and has nothing left to do.
 ///
@@ -52,9 +53,13 @@ pub(crate) async fn run<O: Send + 'static>(
     settings: Settings,
     nats: Client,
     publisher: Publisher,
-    applied: Position,
+    from: Cursor,
     mut inputs: Inputs<O>,
 ) -> Result<(), ReplicaError> {
+    let Cursor {
+        incarnation: mut log,
+        applied,
+    } = from;
     let mut root = Root::<Ticket<O>, O>::new(settings.id, settings.beta, applied);
     root.set_peers(&inputs.peers.borrow_and_update());
     let mut idle_publisher = Some(publisher);
@@ -69,13 +74,22 @@ pub(crate) async fn run<O: Send + 'static>(
                 }
             }
             Some(committed) = inputs.committed.recv() => {
+                if std::mem::replace(&mut log, committed.log) != committed.log {
+                    forget_stored(&mut root);
+                }
                 root.outcomes(committed.outcomes);
                 root.applied(committed.through);
             }
             (publisher, stored) = wait(&mut publishing) => {
                 publishing = None;
                 idle_publisher = Some(publisher);
-                root.stored(stored?, Instant::now());
+                let stored = stored?;
+                root.stored(stored.sequence, Instant::now());
+                if stored.log != log {
+                    // It may also be the next log, of which word is on its way
+                    // here: asking again with the same id tells.
+                    forget_stored(&mut root);
+                }
             }
             Some(message) = inputs.accounted.next() => accounted(&mut root, &message),
             Ok(()) = inputs.peers.changed() => root.set_peers(&inputs.peers.borrow_and_update()),
@@ -118,10 +132,17 @@ async fn stop_requested(stopping: &mut watch::Receiver<bool>) {
     }
 }
 
-async fn wait(publishing: &mut Option<Publishing>) -> (Publisher, Result<u64, Fenced>) {
+async fn wait(publishing: &mut Option<Publishing>) -> (Publisher, Result<StoredAt, Fenced>) {
     match publishing {
         Some(publishing) => publishing.await,
         None => std::future::pending().await,
+    }
+}
+
+/// Tells whoever waits for an entry of a lost log that its fate is unknown.
+fn forget_stored<O>(root: &mut Root<Ticket<O>, O>) {
+    for ticket in root.forget_stored() {
+        drop(ticket.send(Err(SubmitError::Unknown)));
     }
 }
 

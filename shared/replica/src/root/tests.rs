@@ -69,6 +69,37 @@ fn success_waits_for_every_peer_that_counts() {
 }
 
 #[test]
+fn what_a_lost_log_may_have_held_is_given_back_and_the_account_goes_on() {
+    let mut root = root(&[peer(2, Position::ZERO)]);
+    root.submit(1, account("ana"), vec![1]).unwrap();
+    root.next_block().unwrap();
+    root.stored(5, Instant::now());
+    root.outcomes(ok(5, 1));
+    root.applied(Position::end_of_block(5));
+    root.submit(2, account("bo"), vec![1]).unwrap();
+    root.next_block().unwrap();
+    root.stored(6, Instant::now());
+    root.submit(3, account("bo"), vec![1]).unwrap();
+    assert!(root.next_block().is_none());
+    assert_eq!(
+        root.forget_stored(),
+        [2],
+        "applied here: the peer may follow"
+    );
+    assert_eq!(root.next_block().unwrap().len(), 1, "bo's next");
+    // In the log that continues it, sequence 6 is another block's.
+    root.applied(Position::end_of_block(6));
+    root.accounted(server(2), life(2), Position::end_of_block(6));
+    assert_eq!(tickets(&mut root), [1]);
+    root.stored(7, Instant::now());
+    root.outcomes(ok(7, 1));
+    root.applied(Position::end_of_block(7));
+    root.accounted(server(2), life(2), Position::end_of_block(7));
+    assert_eq!(tickets(&mut root), [3]);
+    assert!(root.is_idle());
+}
+
+#[test]
 fn success_waits_for_the_own_database() {
     let mut root = root(&[peer(2, Position::ZERO)]);
     root.submit(7, account("ana"), vec![1]).unwrap();

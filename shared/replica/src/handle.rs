@@ -1,0 +1,118 @@
+//! The handle that a server uses its replica by.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot, watch};
+use yoshi_protocol::message::operate::Continued;
+use yoshi_protocol::{AccountName, Incarnation, Position, ServerId};
+
+use crate::applier::Followed;
+use crate::submit::Submission;
+use crate::{Accounted, Standing, SubmitError};
+
+/// What a server does with its replica. Cheap to clone.
+pub struct Handle<O> {
+    pub(crate) submissions: mpsc::Sender<Submission<O>>,
+    pub(crate) applied: watch::Receiver<Position>,
+    pub(crate) standing: watch::Receiver<Standing>,
+    pub(crate) confirmed: watch::Receiver<Option<Instant>>,
+    pub(crate) followed: watch::Receiver<Followed>,
+    pub(crate) known: watch::Receiver<BTreeSet<ServerId>>,
+    pub(crate) forget: mpsc::Sender<ServerId>,
+}
+
+impl<O> Clone for Handle<O> {
+    fn clone(&self) -> Self {
+        Self {
+            submissions: self.submissions.clone(),
+            applied: self.applied.clone(),
+            standing: self.standing.clone(),
+            confirmed: self.confirmed.clone(),
+            followed: self.followed.clone(),
+            known: self.known.clone(),
+            forget: self.forget.clone(),
+        }
+    }
+}
+
+impl<O> Handle<O> {
+    /// Puts an entry of an account into the log, and waits until every peer
+    /// that counts has accounted for it. Entries of one account keep their order.
+    ///
+    /// # Errors
+    /// [`SubmitError`]. Dropping the future does not take the entry back.
+    pub async fn submit(
+        &self,
+        account: AccountName,
+        entry: Vec<u8>,
+    ) -> Result<Accounted<O>, SubmitError> {
+        let (ticket, done) = oneshot::channel();
+        let submission = Submission {
+            account,
+            entry,
+            ticket,
+        };
+        self.submissions
+            .try_send(submission)
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => SubmitError::Busy,
+                mpsc::error::TrySendError::Closed(_) => SubmitError::Stopped,
+            })?;
+        done.await.unwrap_or(Err(SubmitError::Stopped))
+    }
+
+    /// Everything up to here is committed in this server's database.
+    #[must_use]
+    pub fn applied(&self) -> Position {
+        *self.applied.borrow()
+    }
+
+    /// The same, to wait for changes.
+    #[must_use]
+    pub fn applied_changes(&self) -> watch::Receiver<Position> {
+        self.applied.clone()
+    }
+
+    /// Whether this server had applied everything that was in the log at some
+    /// moment within the last `within`. False after a pause of the process,
+    /// until the log was asked again.
+    #[must_use]
+    pub fn is_at_tail(&self, within: Duration) -> bool {
+        let confirmed = *self.confirmed.borrow();
+        *self.standing.borrow() == Standing::AtTail
+            && confirmed.is_some_and(|asked| asked.elapsed() <= within)
+    }
+
+    /// The log that this server's database was filled from.
+    #[must_use]
+    pub fn stream(&self) -> Incarnation {
+        self.followed.borrow().incarnation
+    }
+
+    /// The lost logs that it continues, the latest first.
+    #[must_use]
+    pub fn lineage(&self) -> Vec<Continued> {
+        self.followed.borrow().lineage.as_slice().to_vec()
+    }
+
+    /// The servers that this one has ever replicated with, and that were not
+    /// forgotten, by id.
+    #[must_use]
+    pub fn known(&self) -> Vec<ServerId> {
+        self.known.borrow().iter().copied().collect()
+    }
+
+    /// Forgets a server that was destroyed: nobody will ask for it.
+    pub async fn forget(&self, id: ServerId) {
+        if self.forget.send(id).await.is_err() {
+            tracing::debug!(server = %id, "the replica has ended; the next start hears of it again");
+        }
+    }
+
+    /// Where the replica stands, now and later.
+    #[must_use]
+    pub fn standing(&self) -> watch::Receiver<Standing> {
+        self.standing.clone()
+    }
+}
