@@ -38,6 +38,12 @@ pub trait HasServerArgs {
     fn check(&self) -> Result<(), ConfigurationError> {
         Ok(())
     }
+
+    /// The stream that holds the server's log, if it has one. It, and every node
+    /// of NATS, must keep what is acknowledged, or the server does not start.
+    fn log(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// How log lines look.
@@ -115,9 +121,9 @@ pub struct ServerArgs {
           value_parser = clap::value_parser!(u64).range(1..=3600), value_name = "SECONDS")]
     pub drain_seconds: u64,
 
-    /// Run even where storage may lose what was reported as done: for experiments only
-    #[arg(long, env = "YOSHI_UNSAFE_DURABILITY")]
-    pub unsafe_durability: bool,
+    /// Run even where NATS or Postgres may lose what was reported as done: for experiments only
+    #[arg(long, env = "YOSHI_UNSAFE_STORAGE", alias = "unsafe-durability")]
+    pub unsafe_storage: bool,
 }
 
 /// The shared arguments, read and checked.
@@ -132,7 +138,7 @@ pub(crate) struct Settings {
     pub(crate) filter: EnvFilter,
     pub(crate) log_format: LogFormat,
     pub(crate) drain: Duration,
-    pub(crate) unsafe_durability: bool,
+    pub(crate) unsafe_storage: bool,
 }
 
 impl ServerArgs {
@@ -168,7 +174,7 @@ impl ServerArgs {
             filter,
             log_format: self.log_format,
             drain: Duration::from_secs(self.drain_seconds),
-            unsafe_durability: self.unsafe_durability,
+            unsafe_storage: self.unsafe_storage,
         })
     }
 
@@ -266,7 +272,7 @@ mod tests {
         assert_eq!(settings.nats_user, "load-balancer");
         assert!(settings.nats_password.is_none());
         assert!(settings.http_listen.ip().is_loopback());
-        assert!(!settings.unsafe_durability);
+        assert!(!settings.unsafe_storage);
     }
 
     #[test]

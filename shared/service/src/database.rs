@@ -11,8 +11,8 @@ use tokio_postgres::NoTls;
 use tokio_postgres::error::SqlState;
 
 use crate::args::ConfigurationError;
-use crate::limit;
 use crate::run::Context;
+use crate::{Health, limit};
 
 pub use settings::DatabaseArgs;
 
@@ -75,7 +75,7 @@ pub async fn open(
 ) -> Result<Pool, Error> {
     let config = args.config(context.role).map_err(Error::Configuration)?;
     tokio::select! {
-        waited = wait(&config, context.unsafe_durability) => waited?,
+        waited = wait(&config, context.unsafe_storage, &context.health) => waited?,
         () = context.shutdown.requested() => return Err(Error::Stopped),
     }
     let migrating = config.clone();
@@ -100,7 +100,11 @@ pub async fn open(
 }
 
 /// Connects as soon as Postgres lets us, and checks it.
-async fn wait(config: &tokio_postgres::Config, unsafe_durability: bool) -> Result<(), Error> {
+async fn wait(
+    config: &tokio_postgres::Config,
+    unsafe_storage: bool,
+    health: &Health,
+) -> Result<(), Error> {
     let within = Duration::from_secs(limit::DATABASE_WAIT_SECONDS);
     let deadline = Instant::now() + within;
     let mut said = false;
@@ -108,7 +112,7 @@ async fn wait(config: &tokio_postgres::Config, unsafe_durability: bool) -> Resul
         let error = match config.connect(NoTls).await {
             Ok((client, connection)) => {
                 let connection = tokio::spawn(connection);
-                let checked = durability::check(&client, unsafe_durability).await;
+                let checked = durability::check(&client, unsafe_storage, health).await;
                 drop(client);
                 // Its end is the client's, and its errors were the queries'.
                 drop(connection.await);

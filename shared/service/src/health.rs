@@ -1,5 +1,6 @@
 //! Whether the server is ready, and its metrics, over HTTP.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -18,12 +19,18 @@ use crate::limit;
 
 /// Whether the server is ready to serve. Clones share it.
 #[derive(Debug, Clone)]
-pub struct Health(watch::Sender<Option<String>>);
+pub struct Health {
+    trouble: watch::Sender<Option<String>>,
+    warnings: watch::Sender<BTreeMap<&'static str, String>>,
+}
 
 impl Health {
     /// Not ready yet.
     pub(crate) fn starting() -> Self {
-        Self(watch::Sender::new(Some("starting".to_owned())))
+        Self {
+            trouble: watch::Sender::new(Some("starting".to_owned())),
+            warnings: watch::Sender::new(BTreeMap::new()),
+        }
     }
 
     /// It serves.
@@ -36,14 +43,26 @@ impl Health {
         self.change(Some(why.into()));
     }
 
+    /// That storage may lose what it has acknowledged, or none: shown to whoever
+    /// asks, beside whether the server is ready, and in the metrics. `of`:
+    /// `nats` or `postgres`.
+    pub(crate) fn unsafe_storage(&self, of: &'static str, what: Option<String>) {
+        let value = if what.is_some() { 1.0 } else { 0.0 };
+        metrics::gauge!("yoshi_unsafe_storage", "of" => of).set(value);
+        self.warnings.send_modify(|warnings| match what {
+            Some(what) => drop(warnings.insert(of, what)),
+            None => drop(warnings.remove(of)),
+        });
+    }
+
     /// None when ready, else why not.
     pub(crate) fn trouble(&self) -> Option<String> {
-        self.0.borrow().clone()
+        self.trouble.borrow().clone()
     }
 
     fn change(&self, trouble: Option<String>) {
         let mut was_ready = false;
-        let changed = self.0.send_if_modified(|now| {
+        let changed = self.trouble.send_if_modified(|now| {
             was_ready = now.is_none();
             let changed = *now != trouble;
             now.clone_from(&trouble);
@@ -59,13 +78,16 @@ impl Health {
 
     /// What `/healthz` and the service endpoint answer.
     pub(crate) fn report(&self) -> (bool, String) {
-        match self.trouble() {
-            None => (true, json!({ "status": "ready" }).to_string()),
-            Some(why) => (
-                false,
-                json!({ "status": "not ready", "why": why }).to_string(),
-            ),
+        let trouble = self.trouble();
+        let mut report = match &trouble {
+            None => json!({ "status": "ready" }),
+            Some(why) => json!({ "status": "not ready", "why": why }),
+        };
+        let warnings = self.warnings.borrow();
+        if !warnings.is_empty() {
+            report["unsafe_storage"] = json!(*warnings);
         }
+        (trouble.is_none(), report.to_string())
     }
 }
 
@@ -174,6 +196,14 @@ mod tests {
                 .await
                 .contains(r#""why":"behind \"x\"""#)
         );
+        health.unsafe_storage("nats", Some("it forgets".to_owned()));
+        assert!(
+            get(bound, "/healthz")
+                .await
+                .contains(r#""unsafe_storage":{"nats":"it forgets"}"#)
+        );
+        health.unsafe_storage("nats", None);
+        assert!(!get(bound, "/healthz").await.contains("unsafe_storage"));
         assert!(get(bound, "/metrics").await.contains("yoshi_seen 2"));
         assert!(get(bound, "/other").await.starts_with("HTTP/1.1 404"));
     }

@@ -9,10 +9,12 @@ pub mod database;
 mod discovery;
 mod health;
 pub mod limit;
+pub mod liveness;
 mod nats;
 pub mod request;
 mod run;
 mod shutdown;
+mod storage;
 mod telemetry;
 
 pub use args::{ConfigurationError, HasServerArgs, LogFormat, ServerArgs};

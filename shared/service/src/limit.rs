@@ -21,6 +21,17 @@ pub const NATS_FLUSH_SECONDS: u64 = 2;
 /// Messages that wait for one subscription before further ones are dropped.
 pub const NATS_SUBSCRIPTION_MESSAGES_MAX: usize = 65_536;
 
+/// The oldest nats-server whose sync of replicated streams has no known holes.
+pub const NATS_VERSION_MIN: (u32, u32) = (2, 15);
+/// Seconds that the nodes of NATS may take to say how they store.
+pub const STORAGE_ANSWER_SECONDS: u64 = 2;
+/// How often they are asked at start, until all have answered.
+pub const STORAGE_ROUNDS_FIRST: u32 = 3;
+/// Seconds between two such looks afterwards.
+pub const STORAGE_LOOK_SECONDS: u64 = 30;
+/// Nodes of NATS that are kept track of; nobody runs more.
+pub const STORAGE_NODES_MAX: usize = 100;
+
 /// Seconds that a server waits for Postgres at start.
 pub const DATABASE_WAIT_SECONDS: u64 = 60;
 /// Seconds that one attempt to reach Postgres may take.

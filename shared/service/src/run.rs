@@ -12,6 +12,7 @@ use crate::args::{ConfigurationError, HasServerArgs, Settings};
 use crate::discovery::Discovery;
 use crate::health::{self, Health};
 use crate::shutdown::{Shutdown, Signals};
+use crate::storage::{self, Ground};
 use crate::{limit, nats, telemetry};
 
 /// The configuration cannot work (`EX_USAGE` of sysexits.h).
@@ -35,7 +36,7 @@ pub struct Context {
     /// Where the server runs, for people.
     pub host: String,
     /// Storage that may lose what was reported as done is let pass.
-    pub unsafe_durability: bool,
+    pub unsafe_storage: bool,
 }
 
 /// Why a server ends before it was asked to.
@@ -52,6 +53,8 @@ enum Failure {
     Nats(#[source] nats::Error),
     #[error("the server cannot be announced")]
     Discovery(#[source] async_nats::Error),
+    #[error("the ground is not safe")]
+    Storage(#[source] storage::Error),
     #[error("the server failed")]
     Serve(#[source] Box<dyn StdError>),
 }
@@ -97,6 +100,7 @@ fn read<A: clap::Parser + HasServerArgs>(role: &str) -> Result<(A, Settings), Ex
 
 fn start<A, F, Fut, E>(role: &'static str, args: A, settings: Settings, serve: F) -> ExitCode
 where
+    A: HasServerArgs,
     F: FnOnce(A, Context) -> Fut,
     Fut: Future<Output = Result<(), E>>,
     E: StdError + 'static,
@@ -145,6 +149,7 @@ async fn run<A, F, Fut, E>(
     serve: F,
 ) -> Result<(), Failure>
 where
+    A: HasServerArgs,
     F: FnOnce(A, Context) -> Fut,
     Fut: Future<Output = Result<(), E>>,
     E: StdError + 'static,
@@ -185,17 +190,49 @@ where
         health,
         discovery,
         host,
-        unsafe_durability: settings.unsafe_durability,
+        unsafe_storage: settings.unsafe_storage,
     };
-    if context.unsafe_durability {
-        tracing::warn!("--unsafe-durability: what is reported as done may be lost");
+    if context.unsafe_storage {
+        tracing::warn!("--unsafe-storage: what is reported as done may be lost");
     }
-    let serving = Box::pin(serve(args, context.clone()));
-    let outcome = until_drained(serving, &context, settings.drain).await;
+    let outcome = on_ground(args, &context, settings.drain, serve).await;
     context.discovery.withdraw().await;
     nats::finish(&context.nats).await;
     tracing::info!("{role} has stopped");
     outcome
+}
+
+/// Runs the server, if what it stands on keeps what it acknowledges.
+async fn on_ground<A, F, Fut, E>(
+    args: A,
+    context: &Context,
+    drain: Duration,
+    serve: F,
+) -> Result<(), Failure>
+where
+    A: HasServerArgs,
+    F: FnOnce(A, Context) -> Fut,
+    Fut: Future<Output = Result<(), E>>,
+    E: StdError + 'static,
+{
+    let mut ground = args.log().map(|log| Ground::new(context, log));
+    if let Some(ground) = &mut ground {
+        tokio::select! {
+            looked = ground.look_first() => looked.map_err(Failure::Storage)?,
+            () = context.shutdown.requested() => return Ok(()),
+        }
+    }
+    let watched = async {
+        match ground {
+            Some(ground) => ground.watch().await,
+            None => std::future::pending().await,
+        }
+    };
+    let serving = Box::pin(serve(args, context.clone()));
+    tokio::select! {
+        outcome = until_drained(serving, context, drain) => outcome,
+        refusal = watched => Err(Failure::Storage(refusal)),
+    }
 }
 
 /// Runs the server; after a request to stop, at most until the drain deadline.

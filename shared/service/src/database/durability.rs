@@ -4,7 +4,7 @@ use tokio_postgres::Client;
 
 use super::Error;
 use crate::args::ConfigurationError;
-use crate::limit;
+use crate::{Health, limit};
 
 /// Settings that a commit's promise rests on, and the values that keep it.
 const NEEDED: [(&str, &[&str]); 3] = [
@@ -15,7 +15,11 @@ const NEEDED: [(&str, &[&str]); 3] = [
 ];
 
 /// Checks version and settings.
-pub(super) async fn check(client: &Client, unsafe_durability: bool) -> Result<(), Error> {
+pub(super) async fn check(
+    client: &Client,
+    unsafe_storage: bool,
+    health: &Health,
+) -> Result<(), Error> {
     let version = show(client, "server_version_num").await?;
     check_version(&version).map_err(Error::Configuration)?;
     let mut found = Vec::with_capacity(NEEDED.len());
@@ -23,11 +27,15 @@ pub(super) async fn check(client: &Client, unsafe_durability: bool) -> Result<()
         found.push(show(client, setting).await?);
     }
     match check_settings(&found) {
-        Err(error) if unsafe_durability => {
-            tracing::warn!("--unsafe-durability lets this pass: {error}");
+        Err(error) if unsafe_storage => {
+            tracing::warn!("--unsafe-storage lets this pass: {error}");
+            health.unsafe_storage("postgres", Some(error.to_string()));
             Ok(())
         }
-        checked => checked.map_err(Error::Configuration),
+        checked => {
+            health.unsafe_storage("postgres", None);
+            checked.map_err(Error::Configuration)
+        }
     }
 }
 
@@ -58,7 +66,7 @@ fn check_settings(found: &[String]) -> Result<(), ConfigurationError> {
     }
     Err(ConfigurationError::new(format!(
         "Postgres may lose what it has committed ({}): set each to on in postgresql.conf, or for \
-         this database and user, or allow it with --unsafe-durability",
+         this database and user, or allow it with --unsafe-storage",
         wrong.join(", ")
     )))
 }
