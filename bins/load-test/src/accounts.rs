@@ -25,7 +25,8 @@ pub(crate) struct Accounts {
     credentials: Vec<Credential>,
 }
 
-pub(crate) async fn connect(arguments: &Arguments) -> Result<Vec<Client>, Failure> {
+/// Connects, and says where to.
+pub(crate) async fn connect(arguments: &Arguments) -> Result<(Vec<Client>, String), Failure> {
     let environment = Environment::load()?;
     let url = match &arguments.nats_url {
         Some(url) => url.clone(),
@@ -39,7 +40,7 @@ pub(crate) async fn connect(arguments: &Arguments) -> Result<Vec<Client>, Failur
         let client = Client::connect(options.clone()).await;
         clients.push(client.map_err(Failure::Connect)?);
     }
-    Ok(clients)
+    Ok((clients, url))
 }
 
 impl Accounts {

@@ -4,6 +4,9 @@ use clap::Parser;
 use yoshi_protocol::limit::{BODY_BYTES_MAX, RECIPIENTS_MAX};
 
 const EXAMPLES: &str = "\
+It creates accounts of its own (load-…). They and their tasks stay: use a system that may keep them.
+Without options it sends from 64 accounts to the system that it finds, and measures for 10 s.
+
 Examples:
   load-test --senders 64 --seconds 10             64 senders, each one task at a time
   load-test --rate 2000 --seconds 30              2,000 tasks per second, however long each takes

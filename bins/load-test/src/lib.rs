@@ -9,6 +9,7 @@
 //! cost wake-ups and gain nothing.
 
 mod accounts;
+mod announce;
 mod arguments;
 mod check;
 mod load;
@@ -88,8 +89,9 @@ impl Failure {
 }
 
 async fn measure(arguments: &Arguments) -> Result<Report, Failure> {
-    let clients = accounts::connect(arguments).await?;
     let workload = Workload::new(arguments).map_err(Failure::Usage)?;
+    let (clients, nats_url) = accounts::connect(arguments).await?;
+    announce::announce(arguments, &nats_url, &workload);
     let accounts = Accounts::create(&clients, &workload, arguments.json).await?;
     let load = Arc::new(Load::new(clients, accounts, workload));
     let measured = load::run(&load, arguments).await;

@@ -9,6 +9,7 @@ use crate::output;
 use crate::secret;
 use crate::session::Session;
 use crate::settings::Settings;
+use crate::who::{acting, named, not_logged_in};
 
 pub(crate) async fn register(settings: &Settings) -> Result<Exit, Failure> {
     let account = named(settings)?;
@@ -45,6 +46,9 @@ pub(crate) async fn log_in(settings: &Settings) -> Result<Exit, Failure> {
 
 pub(crate) async fn log_out(settings: &Settings) -> Result<Exit, Failure> {
     let account = acting(settings)?;
+    if !Session::is_kept(&settings.nats_url, &account)? {
+        return Err(not_logged_in(settings, &account).advised("there is no token to end here"));
+    }
     if let Some(session) = Session::load(&settings.nats_url, &account)? {
         let client = settings.client().await?;
         match client.log_out(&account, &session.token).await {
@@ -78,26 +82,6 @@ pub(crate) async fn change_password(settings: &Settings) -> Result<Exit, Failure
     Session::remove(&settings.nats_url, account)?;
     let done = format!("password of {account} changed; its tokens have ended: `yoshi login` again");
     report(settings, account, &receipt, &done)
-}
-
-/// The account to act as: the one named, else the only one that is logged in.
-pub(crate) fn acting(settings: &Settings) -> Result<AccountName, Failure> {
-    let account = match &settings.account {
-        Some(account) => Some(account.clone()),
-        None => Session::only_account(&settings.nats_url)?,
-    };
-    account.ok_or_else(which)
-}
-
-fn named(settings: &Settings) -> Result<&AccountName, Failure> {
-    settings.account.as_ref().ok_or_else(which)
-}
-
-fn which() -> Failure {
-    Failure::usage(
-        "which account?",
-        "name it with --account, or in YOSHI_ACCOUNT",
-    )
 }
 
 fn report(

@@ -1,16 +1,22 @@
 //! The commands and their options. What they mean is in the files of the commands.
 
+mod options;
+mod recover;
 mod send;
+mod upkeep;
 mod value;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use yoshi_protocol::{AccountName, Position, ServerId, TaskId};
+use clap::{Args, Parser, Subcommand};
+use yoshi_protocol::{AccountName, Position, ServerId};
 
+pub(crate) use options::{Account, Acting, Common, Connection};
+pub(crate) use recover::{LogName, RecoverArguments};
 pub(crate) use send::SendArguments;
-use value::{account, position, seconds, server, task};
+pub(crate) use upkeep::{DrainArguments, ResyncArguments};
+pub(crate) use value::TaskGiven;
+use value::{account, position, server, task_given};
 
 const SETTINGS_HELP: &str = "\
 Connection settings come from options, then from the environment, then from the
@@ -18,20 +24,27 @@ file in YOSHI_ENV_FILE, else from `.run/yoshi.env` in this folder or one above i
   YOSHI_NATS_URL                     address of NATS
   YOSHI_NATS_CA                      authorities to trust for TLS, a PEM file
   YOSHI_CLIENT_PASSWORD_FILE         password of the NATS user `client`
-  YOSHI_OPERATOR_PASSWORD_FILE       of `operator`: servers, accounts, destroy-server
+  YOSHI_OPERATOR_PASSWORD_FILE       of `operator`: servers, accounts, {drain,resync,destroy}-server
   YOSHI_PROVISIONER_PASSWORD_FILE    of `provisioner`: provision
+  YOSHI_RECOVERY_PASSWORD_FILE       of `recovery`: recover-log
 An account's password comes from --password-stdin, YOSHI_PASSWORD, or a prompt;
 never from an option. `login` keeps a token, which later commands use.
+
+Errors go to standard error. With --json, an error is one JSON object there:
+  {\"error\": {\"exit\", \"code\", \"names\", \"message\", \"may_have_happened\"}}
+`code` never changes its meaning. It is a server's own (PROTOCOL.md lists them), or one of
+usage, settings, not_logged_in, ambiguous, input, refused, unreachable, timeout, bad_answer,
+differs.
 
 Exit codes:
   0  done (send: every live server holds the task)
   1  refused by a server, or not found
-  2  wrong usage, or a setting is missing
+  2  wrong usage, a setting is missing, or destroy-server was not confirmed
   3  no clear answer in time: it may have happened, or not; standard error says which
   4  cannot connect to NATS
   5  bad input: a task that breaks a rule, bytes that are no CBOR, a file that cannot be read
   6  not logged in, or the password or token is not the account's
-  7  queued: one server holds the task, and it is not accounted for yet
+  7  queued, NOT safe yet: the log is out of reach, and one server alone holds the task
   8  provision: what exists differs from the definitions";
 
 /// A to-do list protocol: send tasks, and see what is asked of you.
@@ -42,61 +55,11 @@ Exit codes:
     subcommand_required = true,
     arg_required_else_help = true
 )]
-pub struct Arguments {
+pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) common: Common,
     #[command(subcommand)]
     pub(crate) command: Command,
-}
-
-/// Options of every command.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Options of every command")]
-pub(crate) struct Common {
-    /// Print JSON with stable fields
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
-    /// Address of NATS; several are separated by commas
-    #[arg(long, global = true, env = "YOSHI_NATS_URL", value_name = "URL")]
-    pub(crate) nats_url: Option<String>,
-    /// Authorities to trust for TLS to NATS
-    #[arg(long, global = true, env = "YOSHI_NATS_CA", value_name = "PEM FILE")]
-    pub(crate) nats_ca: Option<PathBuf>,
-    /// The account to act as; not needed if one is logged in
-    #[arg(long, global = true, env = "YOSHI_ACCOUNT", value_name = "NAME", value_parser = account)]
-    pub(crate) account: Option<AccountName>,
-    /// Read the account's password from the first line of standard input
-    #[arg(long, global = true)]
-    pub(crate) password_stdin: bool,
-    /// How long to try, in seconds
-    #[arg(long, global = true, default_value = "15", value_name = "SECONDS", value_parser = seconds)]
-    pub(crate) timeout: Duration,
-    /// When to use colours
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
-    pub(crate) color: Color,
-}
-
-/// When to use colours.
-#[derive(Debug, Clone, Copy, Default, ValueEnum)]
-pub(crate) enum Color {
-    /// On a terminal.
-    #[default]
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
-
-impl Color {
-    pub(crate) fn write_global(self) {
-        match self {
-            Self::Auto => anstream::ColorChoice::Auto,
-            Self::Always => anstream::ColorChoice::Always,
-            Self::Never => anstream::ColorChoice::Never,
-        }
-        .write_global();
-    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -106,11 +69,11 @@ pub(crate) enum Command {
     /// Get a token, and keep it for later commands
     Login(Who),
     /// End the token of `login`
-    Logout(Who),
+    Logout(LogoutArguments),
     /// Change the password; every token of the account ends
     #[command(
-        after_help = "With --password-stdin, the first line is the password until \
-        now and the second the new one.\nElse YOSHI_PASSWORD and YOSHI_NEW_PASSWORD, or prompts."
+        after_help = "With --password-stdin, standard input holds two lines: the password \
+        until now, and the new one.\nElse YOSHI_PASSWORD and YOSHI_NEW_PASSWORD, or prompts."
     )]
     Passwd(Who),
     /// Send a task to one or several accounts
@@ -122,12 +85,31 @@ pub(crate) enum Command {
     Sent(ListArguments),
     /// Show one task that the account sent or received
     Show(ShowArguments),
-    /// Show the message servers, for operators
-    Servers,
+    /// Show the servers that keep a log and how they stand, for operators
+    Servers(ServersArguments),
     /// List accounts, disable or enable one, for operators
     Accounts(AccountsArguments),
+    /// Move a message server's accounts to others, for operators
+    #[command(
+        after_help = "The server takes nothing new and its accounts move, until it starts again or \
+        --undo.\nNothing is lost: every server holds every task. `destroy-server` is for good."
+    )]
+    DrainServer(DrainArguments),
+    /// Have a message server forget its tasks and fill its database anew, for operators
+    #[command(
+        after_help = "It takes them from the log, or from another message server, and serves again \
+        then.\nIts identity stays, and so does what waits in its outbox."
+    )]
+    ResyncServer(ResyncArguments),
     /// Take a message server out of the system for good, for operators
     DestroyServer(DestroyArguments),
+    /// Make a lost log anew from what the servers hold, for whoever may delete streams
+    #[command(
+        after_help = "It changes nothing while the log is whole, or while a server that others know \
+        does not answer.\nThe servers level themselves and take up the new log; positions go on \
+        beyond all earlier ones."
+    )]
+    RecoverLog(RecoverArguments),
     /// Turn CBOR on standard input into readable text
     #[command(
         after_help = "For example: nats sub 'yoshi.>' --translate 'yoshi decode'\n\
@@ -147,6 +129,21 @@ pub(crate) struct Who {
     /// The account [default: --account]
     #[arg(value_name = "ACCOUNT", value_parser = account)]
     pub(crate) name: Option<AccountName>,
+    #[command(flatten)]
+    pub(crate) acting: Acting,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogoutArguments {
+    /// The account [default: --account]
+    #[arg(value_name = "ACCOUNT", value_parser = account)]
+    pub(crate) name: Option<AccountName>,
+    #[command(flatten)]
+    pub(crate) account: Account,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
 }
 
 #[derive(Debug, Args)]
@@ -160,13 +157,27 @@ pub(crate) struct ListArguments {
     /// Go on showing tasks as they come, until Ctrl-C; with --json, one per line
     #[arg(long, short)]
     pub(crate) watch: bool,
+    #[command(flatten)]
+    pub(crate) acting: Acting,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArguments {
-    /// The task's id
-    #[arg(value_parser = task)]
-    pub(crate) task: TaskId,
+    /// The task's id, or the beginning of it that no other task of the account shares
+    #[arg(value_parser = task_given)]
+    pub(crate) task: TaskGiven,
+    #[command(flatten)]
+    pub(crate) acting: Acting,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServersArguments {
+    #[command(flatten)]
+    pub(crate) connection: Connection,
 }
 
 #[derive(Debug, Args)]
@@ -183,6 +194,8 @@ pub(crate) struct AccountsArguments {
     /// Enable this account again
     #[arg(long, value_name = "NAME", value_parser = account, conflicts_with = "after")]
     pub(crate) enable: Option<AccountName>,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
 }
 
 #[derive(Debug, Args)]
@@ -193,6 +206,8 @@ pub(crate) struct DestroyArguments {
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
 }
 
 #[derive(Debug, Args)]
@@ -210,6 +225,8 @@ pub(crate) struct ProvisionArguments {
     /// Copies of each stream, instead of what the definitions say
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=5))]
     pub(crate) replicas: Option<u8>,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
 }
 
 #[cfg(test)]
@@ -230,7 +247,10 @@ mod tests {
     fn good_lines_parse() {
         for line in [
             &["register", "ana"][..],
-            &["--account", "ana", "register"],
+            &["register", "--account", "ana", "--timeout", "3"],
+            &["--json", "logout", "ana", "--nats-url", "x:4222"],
+            &["show", "01935b7e"],
+            &["show", "01935b7e-0000-7000-8000-000000000001"],
             &[
                 "inbox", "--json", "--since", "7168", "--limit", "3", "--watch",
             ],
@@ -239,6 +259,7 @@ mod tests {
             &["send", "Ship 1.2", "--to", "ana,bo", "--to", "cy"],
             &["decode", "--one-line"],
             &["provision", "--replicas", "3"],
+            &["recover-log", "tasks", "--yes"],
         ] {
             assert!(parse(line).is_ok(), "{line:?}");
         }
@@ -259,6 +280,14 @@ mod tests {
             &["accounts", "--disable", "a", "--enable", "b"],
             &["login", "ana", "--password", "secret"],
             &["provision", "--replicas", "0"],
+            &["recover-log"],
+            &["recover-log", "everything"],
+            // What means nothing to a command is not taken by it.
+            &["decode", "--account", "ana"],
+            &["decode", "--timeout", "3"],
+            &["servers", "--account", "ana"],
+            &["accounts", "--password-stdin"],
+            &["logout", "--password-stdin"],
         ] {
             let error = parse(line).expect_err("must be refused");
             assert_eq!(error.exit_code(), 2, "{line:?}");

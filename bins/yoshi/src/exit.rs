@@ -1,5 +1,9 @@
 //! How a command ends: an exit code, and for people what happened and what to do.
 
+mod code;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::io;
 use std::process::ExitCode;
@@ -8,7 +12,7 @@ use serde_json::json;
 use yoshi_client::{Error, NoAnswer};
 use yoshi_protocol::{ErrorCode, ErrorReply, InvalidTask};
 
-use crate::output::clean;
+use crate::output::{clean, count};
 
 /// The exit codes. `yoshi --help` lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,41 +46,70 @@ pub(crate) enum Failure {
     /// Something here, on this machine.
     Here {
         exit: Exit,
+        /// For programs.
+        code: &'static str,
         what: String,
-        advice: &'static str,
+        advice: String,
     },
     /// Nobody reads what is printed any more, which is not for us to judge.
     OutputClosed,
 }
 
 impl Failure {
-    pub(crate) fn usage(what: impl fmt::Display, advice: &'static str) -> Self {
+    pub(crate) fn usage(what: impl fmt::Display, advice: impl Into<String>) -> Self {
         Self::here(Exit::Usage, what, advice)
+    }
+
+    /// A setting is missing, or not to be trusted.
+    pub(crate) fn settings(what: impl fmt::Display, advice: impl Into<String>) -> Self {
+        Self::here(Exit::Usage, what, advice).coded("settings")
     }
 
     pub(crate) fn input(what: impl fmt::Display) -> Self {
         Self::here(Exit::BadInput, what, "")
     }
 
-    pub(crate) fn here(exit: Exit, what: impl fmt::Display, advice: &'static str) -> Self {
+    /// A failure with the code that goes with its exit code.
+    pub(crate) fn here(exit: Exit, what: impl fmt::Display, advice: impl Into<String>) -> Self {
         Self::Here {
             exit,
+            code: code::of_exit(exit),
             what: what.to_string(),
-            advice,
+            advice: advice.into(),
         }
+    }
+
+    /// The same failure with another code for programs, if it is not a call's.
+    pub(crate) fn coded(mut self, other: &'static str) -> Self {
+        if let Self::Here { code, .. } = &mut self {
+            *code = other;
+        }
+        self
+    }
+
+    /// The same failure with other advice, if it is not a call's.
+    pub(crate) fn advised(mut self, other: &str) -> Self {
+        if let Self::Here { advice, .. } = &mut self {
+            other.clone_into(advice);
+        }
+        self
+    }
+
+    /// A command line that is none.
+    pub(crate) fn misread(error: &clap::Error) -> Self {
+        use clap::error::ErrorKind;
+        if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+            return Self::usage("a command is missing", "`yoshi --help` lists them");
+        }
+        let text = error.render().to_string();
+        let text = text.split("\n\nUsage:").next().unwrap_or_default();
+        let text = text.strip_prefix("error: ").unwrap_or(text).trim();
+        Self::usage(text, "see `yoshi --help`")
     }
 
     /// A file, or the terminal, failed.
     pub(crate) fn local(what: impl fmt::Display, error: &io::Error) -> Self {
         Self::input(format!("{what}: {error}"))
-    }
-
-    pub(crate) fn not_logged_in() -> Self {
-        Self::here(
-            Exit::NotAuthenticated,
-            "not logged in",
-            "run `yoshi login`, or set YOSHI_PASSWORD",
-        )
     }
 
     /// The same failure with advice, if the outcome is unknown.
@@ -86,6 +119,19 @@ impl Failure {
                 error,
                 advice: Some(advice()),
             },
+            Self::Call { .. } | Self::Here { .. } | Self::OutputClosed => self,
+        }
+    }
+
+    /// The same failure with advice, if it is a server's that has not caught up.
+    pub(crate) fn advise_if_behind(self, text: &str) -> Self {
+        match self {
+            Self::Call { error, .. } if code::of(&error) == ErrorCode::Behind.as_str() => {
+                Self::Call {
+                    error,
+                    advice: Some(text.to_owned()),
+                }
+            }
             Self::Call { .. } | Self::Here { .. } | Self::OutputClosed => self,
         }
     }
@@ -121,19 +167,28 @@ impl Failure {
         writeln!(anstream::stderr().lock(), "{text}").unwrap_or_default();
     }
 
-    fn words(&self) -> String {
+    pub(crate) fn words(&self) -> String {
         let (what, advice) = match self {
             Self::Call { error, advice } => {
                 let advice = advice.as_deref().unwrap_or_else(|| advice_for(error));
-                (clean(&error.to_string()), advice)
+                (clean(&words_of(error)), advice)
             }
-            Self::Here { what, advice, .. } => (clean(what), *advice),
+            Self::Here { what, advice, .. } => (clean(what), advice.as_str()),
             Self::OutputClosed => (String::new(), ""),
         };
         if advice.is_empty() {
             what
         } else {
             format!("{what}\n  {advice}")
+        }
+    }
+
+    /// What went wrong, for programs.
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Call { error, .. } => code::of(error),
+            Self::Here { code, .. } => code,
+            Self::OutputClosed => "",
         }
     }
 
@@ -151,7 +206,7 @@ impl Failure {
         };
         json!({ "error": {
             "exit": self.exit() as u8,
-            "code": reply.map(|reply| reply.code.as_str()),
+            "code": self.code(),
             "names": reply.map_or(&[][..], |reply| &reply.names),
             "message": self.words(),
             "may_have_happened": unclear,
@@ -174,6 +229,24 @@ impl From<InvalidTask> for Failure {
     }
 }
 
+/// The words of an error. What a server said last says more than that time ran out.
+fn words_of(error: &Error) -> String {
+    match error {
+        Error::Deadline {
+            answer: Some(reply),
+            may_have_happened: false,
+            tries,
+            within,
+            ..
+        } => format!(
+            "{reply} (asked {} within {} s)",
+            count(*tries as usize, "time"),
+            within.as_secs_f32()
+        ),
+        _ => error.to_string(),
+    }
+}
+
 fn exit_of(error: &Error) -> Exit {
     match error {
         Error::Connect { .. } => Exit::NoConnection,
@@ -184,10 +257,10 @@ fn exit_of(error: &Error) -> Exit {
 }
 
 fn exit_of_refusal(reply: &ErrorReply) -> Exit {
-    if reply.code == ErrorCode::Unauthenticated {
-        Exit::NotAuthenticated
-    } else {
-        Exit::Refused
+    match reply.code {
+        ErrorCode::Unauthenticated => Exit::NotAuthenticated,
+        ErrorCode::Queued => Exit::Queued,
+        _ => Exit::Refused,
     }
 }
 
@@ -204,66 +277,14 @@ fn advice_for(error: &Error) -> &'static str {
         Error::Refused(reply) if reply.code == ErrorCode::Unauthenticated => {
             "check name and password, or run `yoshi login` again: tokens end"
         }
+        Error::Refused(reply) if reply.code == ErrorCode::Queued => {
+            "it is NOT safe yet: it goes in when the log is back; ask again in a while"
+        }
         Error::Deadline {
             last: yoshi_client::Last::NoAnswer(NoAnswer::NoResponders),
             ..
         } => "is a load balancer running?",
         Error::Deadline { .. } => "try again, or give it more time with --timeout",
         _ => "",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-    use yoshi_client::Last;
-
-    fn refused(code: ErrorCode) -> Failure {
-        Error::Refused(ErrorReply::new(code, "no\x1b[2J").about(vec!["bo".into()])).into()
-    }
-
-    #[test]
-    fn codes_of_failures() {
-        assert_eq!(refused(ErrorCode::NotFound).exit(), Exit::Refused);
-        assert_eq!(
-            refused(ErrorCode::Unauthenticated).exit(),
-            Exit::NotAuthenticated
-        );
-        assert_eq!(Failure::not_logged_in().exit(), Exit::NotAuthenticated);
-        let unclear = |may_have_happened| {
-            Failure::from(Error::Deadline {
-                within: Duration::from_secs(1),
-                tries: 2,
-                may_have_happened,
-                last: Last::NoAnswer(NoAnswer::TimedOut),
-            })
-        };
-        assert_eq!(unclear(false).exit(), Exit::Unclear);
-        assert!(
-            unclear(true)
-                .advise_if_unclear(|| "use --id".into())
-                .words()
-                .contains("--id")
-        );
-        assert!(
-            !unclear(false)
-                .advise_if_unclear(|| "use --id".into())
-                .words()
-                .contains("--id")
-        );
-    }
-
-    #[test]
-    fn json_names_the_code_and_the_names() {
-        let value = refused(ErrorCode::UnknownRecipients).as_json();
-        assert_eq!(value["error"]["code"], "unknown_recipients");
-        assert_eq!(value["error"]["names"][0], "bo");
-        assert_eq!(value["error"]["exit"], 1);
-    }
-
-    #[test]
-    fn a_servers_words_cannot_drive_the_terminal() {
-        assert!(!refused(ErrorCode::NotFound).words().contains('\x1b'));
     }
 }

@@ -1,4 +1,4 @@
-//! `inbox`, `sent` and `show`.
+//! `inbox` and `sent`.
 
 use std::time::Duration;
 
@@ -7,15 +7,46 @@ use yoshi_client::{Client, Polled, Task, View};
 use yoshi_protocol::limit::POLL_TASKS_MAX;
 use yoshi_protocol::{AccountName, Credential, Position};
 
-use crate::account::acting;
-use crate::arguments::{ListArguments, ShowArguments};
+use crate::arguments::ListArguments;
 use crate::exit::{Exit, Failure};
-use crate::output::{self, PrintedTask, Table};
+use crate::output::{self, Columns, Layout, PrintedTask, Table};
 use crate::secret;
 use crate::settings::Settings;
+use crate::who::acting;
 
 /// How often `--watch` asks.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
+/// What to do when every server is behind a cursor.
+const AHEAD: &str = "a cursor belongs to the system that it comes from; --since 0 begins anew";
+
+const INBOX: Columns = Columns {
+    header: &[
+        "TASK",
+        "FROM",
+        "NUMBER",
+        "SENT",
+        "IMPORTANCE",
+        "DUE",
+        "SERVERS",
+        "TITLE",
+    ],
+    usual: &[36, 12, 6, 16, 10, 16, 7, 40],
+    expendable: &[2, 4, 3, 5, 6],
+    ids_can_be_short: true,
+};
+const SENT: Columns = Columns {
+    header: &[
+        "TASK",
+        "TO",
+        "NUMBER",
+        "SENT",
+        "IMPORTANCE",
+        "DUE",
+        "SERVERS",
+        "TITLE",
+    ],
+    ..INBOX
+};
 
 /// What `inbox --json` and `sent --json` print.
 #[derive(Debug, Serialize)]
@@ -27,11 +58,10 @@ struct PrintedPage<'a> {
 }
 
 /// An account that asks, and of whom.
-struct Asker {
-    client: Client,
-    account: AccountName,
-    credential: Credential,
-    view: View,
+pub(crate) struct Asker {
+    pub(crate) client: Client,
+    pub(crate) account: AccountName,
+    pub(crate) credential: Credential,
 }
 
 pub(crate) async fn inbox(settings: &Settings, arguments: &ListArguments) -> Result<Exit, Failure> {
@@ -42,41 +72,20 @@ pub(crate) async fn sent(settings: &Settings, arguments: &ListArguments) -> Resu
     list(settings, arguments, View::Sent).await
 }
 
-pub(crate) async fn show(settings: &Settings, arguments: &ShowArguments) -> Result<Exit, Failure> {
-    let asker = Asker::new(settings, View::Task(arguments.task)).await?;
-    let found = asker
-        .client
-        .show(&asker.account, &asker.credential, arguments.task)
-        .await?;
-    let Some(task) = found else {
-        return Err(Failure::here(
-            Exit::Refused,
-            format!(
-                "{} neither sent nor received a task {}",
-                asker.account, arguments.task
-            ),
-            "",
-        ));
-    };
-    if settings.json {
-        output::json(&PrintedTask::from(&task))
-    } else {
-        output::lines(&output::details(&task))
-    }
-}
-
 async fn list(settings: &Settings, arguments: &ListArguments, view: View) -> Result<Exit, Failure> {
-    let asker = Asker::new(settings, view).await?;
+    let asker = Asker::new(settings).await?;
     if arguments.watch {
         return tokio::select! {
-            outcome = watch(settings, &asker, arguments.since) => outcome,
+            outcome = watch(settings, &asker, view, arguments.since) => outcome,
             interrupted = tokio::signal::ctrl_c() => match interrupted {
                 Ok(()) => Ok(Exit::Done),
                 Err(error) => Err(Failure::local("waiting for Ctrl-C", &error)),
             },
         };
     }
-    let page = asker.collect(arguments.since, arguments.limit).await?;
+    let page = asker
+        .collect(view, arguments.since, arguments.limit)
+        .await?;
     if settings.json {
         return output::json(&PrintedPage {
             tasks: page.tasks.iter().map(PrintedTask::from).collect(),
@@ -85,38 +94,42 @@ async fn list(settings: &Settings, arguments: &ListArguments, view: View) -> Res
             behind: page.behind,
         });
     }
-    print_page(settings, &page, view)
+    print_page(&page, view)
 }
 
 impl Asker {
-    async fn new(settings: &Settings, view: View) -> Result<Self, Failure> {
+    pub(crate) async fn new(settings: &Settings) -> Result<Self, Failure> {
         let account = acting(settings)?;
         let credential = secret::credential(settings, &account)?;
         Ok(Self {
             client: settings.client().await?,
             account,
             credential,
-            view,
         })
     }
 
-    async fn poll(&self, since: Position, limit: u32) -> Result<Polled, Failure> {
+    pub(crate) async fn poll(
+        &self,
+        view: View,
+        since: Position,
+        limit: u32,
+    ) -> Result<Polled, Failure> {
         let limit = limit.min(POLL_TASKS_MAX);
-        Ok(self
-            .client
-            .poll(&self.account, &self.credential, self.view, since, limit)
-            .await?)
+        self.client
+            .poll(&self.account, &self.credential, view, since, limit)
+            .await
+            .map_err(|error| Failure::from(error).advise_if_behind(AHEAD))
     }
 
     /// Up to `limit` tasks, in as many polls as it takes.
-    async fn collect(&self, since: Position, limit: u32) -> Result<Polled, Failure> {
-        let mut page = self.poll(since, limit).await?;
+    async fn collect(&self, view: View, since: Position, limit: u32) -> Result<Polled, Failure> {
+        let mut page = self.poll(view, since, limit).await?;
         loop {
             let got = u32::try_from(page.tasks.len()).unwrap_or(u32::MAX);
             if !page.more || got >= limit {
                 return Ok(page);
             }
-            let next = self.poll(page.cursor, limit - got).await?;
+            let next = self.poll(view, page.cursor, limit - got).await?;
             page.tasks.extend(next.tasks);
             page.cursor = next.cursor;
             page.more = next.more;
@@ -127,17 +140,21 @@ impl Asker {
 
 /// Prints tasks as they come. A server that cannot be reached for a while is
 /// told of once, and asked again.
-async fn watch(settings: &Settings, asker: &Asker, since: Position) -> Result<Exit, Failure> {
+async fn watch(
+    settings: &Settings,
+    asker: &Asker,
+    view: View,
+    since: Position,
+) -> Result<Exit, Failure> {
+    let mut layout = None;
     let mut cursor = since;
     let mut troubled = false;
     loop {
-        match asker.poll(cursor, POLL_TASKS_MAX).await {
+        match asker.poll(view, cursor, POLL_TASKS_MAX).await {
             Ok(page) => {
                 troubled = false;
                 cursor = page.cursor;
-                for task in &page.tasks {
-                    print_arrival(settings, task)?;
-                }
+                print_arrivals(settings, &page.tasks, view, &mut layout)?;
                 if page.more {
                     continue;
                 }
@@ -154,46 +171,42 @@ async fn watch(settings: &Settings, asker: &Asker, since: Position) -> Result<Ex
     }
 }
 
-fn print_arrival(settings: &Settings, task: &Task) -> Result<Exit, Failure> {
+fn print_arrivals(
+    settings: &Settings,
+    tasks: &[Task],
+    view: View,
+    layout: &mut Option<Layout>,
+) -> Result<Exit, Failure> {
     if settings.json {
-        return output::json(&PrintedTask::from(task));
+        for task in tasks {
+            output::json(&PrintedTask::from(task))?;
+        }
+        return Ok(Exit::Done);
     }
-    output::lines(&row(task, View::Inbox).join(if output::to_terminal() { "  " } else { "\t" }))
+    table(tasks, view).print_below(layout)
 }
 
-fn print_page(settings: &Settings, page: &Polled, view: View) -> Result<Exit, Failure> {
-    let other = if view == View::Sent { "TO" } else { "FROM" };
-    let header = [
-        "TASK",
-        other,
-        "NUMBER",
-        "SENT",
-        "IMPORTANCE",
-        "DUE",
-        "SERVERS",
-        "TITLE",
-    ];
-    let mut table = Table::new(&header).expendable(&[2, 4, 3, 5]);
-    for task in &page.tasks {
-        table.row(row(task, view));
-    }
+fn print_page(page: &Polled, view: View) -> Result<Exit, Failure> {
     if page.tasks.is_empty() && output::to_terminal() {
         output::lines("no tasks")?;
     } else {
-        table.print()?;
+        table(&page.tasks, view).print()?;
     }
-    if output::to_terminal() {
-        if page.behind {
-            output::lines(
-                "the server that answered cannot reach the log: newer tasks may be missing",
-            )?;
-        }
-        if page.more {
-            output::lines(&format!("there are more: --since {}", page.cursor))?;
-        }
+    if page.behind {
+        output::note("the server that answered cannot reach the log: newer tasks may be missing");
     }
-    debug_assert!(!settings.json, "programs get JSON");
+    if page.more {
+        output::note(&format!("there are more: --since {}", page.cursor));
+    }
     Ok(Exit::Done)
+}
+
+fn table(tasks: &[Task], view: View) -> Table {
+    let mut table = Table::new(if view == View::Sent { &SENT } else { &INBOX });
+    for task in tasks {
+        table.row(row(task, view));
+    }
+    table
 }
 
 fn row(task: &Task, view: View) -> Vec<String> {

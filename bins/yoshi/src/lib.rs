@@ -15,17 +15,47 @@ mod secret;
 mod send;
 mod session;
 mod settings;
+mod show;
+mod who;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-pub use arguments::Arguments;
-use arguments::Command;
+use arguments::{Arguments, Command, Who};
+use clap::Parser;
 use exit::{Exit, Failure};
 use settings::Settings;
 
-/// Runs one command, reports on standard error why it failed, if it did, and
-/// says how the process is to end.
-pub fn run(arguments: Arguments) -> ExitCode {
+/// Runs the command line of this process, reports on standard error why it
+/// failed, if it did, and says how the process is to end.
+pub fn run() -> ExitCode {
+    let line: Vec<_> = std::env::args_os().collect();
+    match Arguments::try_parse_from(&line) {
+        Ok(arguments) => run_command(arguments),
+        Err(error) => misread(&line, &error),
+    }
+}
+
+/// Says why a command line is none; or prints its help, which is no failure.
+fn misread(line: &[OsString], error: &clap::Error) -> ExitCode {
+    let options = line.iter().take_while(|argument| *argument != "--");
+    let json = options.skip(1).any(|argument| argument == "--json");
+    if error.use_stderr() && json {
+        let failure = Failure::misread(error);
+        failure.report(json);
+        return failure.exit().into();
+    }
+    // Where nothing can be written, nothing is left to be told.
+    error.print().unwrap_or_default();
+    if error.use_stderr() {
+        Exit::Usage
+    } else {
+        Exit::Done
+    }
+    .into()
+}
+
+fn run_command(arguments: Arguments) -> ExitCode {
     let json = arguments.common.json;
     arguments.common.color.write_global();
     let outcome = tokio::runtime::Builder::new_current_thread()
@@ -49,25 +79,53 @@ pub fn run(arguments: Arguments) -> ExitCode {
 
 async fn command(arguments: Arguments) -> Result<Exit, Failure> {
     let Arguments { common, command } = arguments;
+    let find = |connection| Settings::find(&common, connection);
+    let find_for = |who: Who| -> Result<Settings, Failure> {
+        Ok(find(who.connection)?.acting(who.acting).named(who.name))
+    };
     match command {
         Command::Decode(arguments) => decode::decode(&arguments),
         Command::Provision(arguments) => {
-            provision::provision(&Settings::find(common)?, &arguments).await
+            provision::provision(&find(arguments.connection.clone())?, &arguments).await
         }
-        Command::Register(who) => account::register(&Settings::find(common)?.of(who)).await,
-        Command::Login(who) => account::log_in(&Settings::find(common)?.of(who)).await,
-        Command::Logout(who) => account::log_out(&Settings::find(common)?.of(who)).await,
-        Command::Passwd(who) => account::change_password(&Settings::find(common)?.of(who)).await,
-        Command::Send(arguments) => send::send(&Settings::find(common)?, *arguments).await,
-        Command::Inbox(arguments) => inbox::inbox(&Settings::find(common)?, &arguments).await,
-        Command::Sent(arguments) => inbox::sent(&Settings::find(common)?, &arguments).await,
-        Command::Show(arguments) => inbox::show(&Settings::find(common)?, &arguments).await,
-        Command::Servers => operate::servers(&Settings::find(common)?).await,
+        Command::Register(who) => account::register(&find_for(who)?).await,
+        Command::Login(who) => account::log_in(&find_for(who)?).await,
+        Command::Logout(who) => {
+            let settings = find(who.connection)?.account(who.account);
+            account::log_out(&settings.named(who.name)).await
+        }
+        Command::Passwd(who) => account::change_password(&find_for(who)?).await,
+        Command::Send(arguments) => {
+            let settings = find(arguments.connection.clone())?.acting(arguments.acting.clone());
+            send::send(&settings, *arguments).await
+        }
+        Command::Inbox(arguments) => {
+            let settings = find(arguments.connection.clone())?.acting(arguments.acting.clone());
+            inbox::inbox(&settings, &arguments).await
+        }
+        Command::Sent(arguments) => {
+            let settings = find(arguments.connection.clone())?.acting(arguments.acting.clone());
+            inbox::sent(&settings, &arguments).await
+        }
+        Command::Show(arguments) => {
+            let settings = find(arguments.connection)?.acting(arguments.acting);
+            show::show(&settings, arguments.task).await
+        }
+        Command::Servers(arguments) => operate::servers(&find(arguments.connection)?).await,
         Command::Accounts(arguments) => {
-            operate::accounts(&Settings::find(common)?, arguments).await
+            operate::accounts(&find(arguments.connection.clone())?, arguments).await
+        }
+        Command::DrainServer(arguments) => {
+            operate::drain_server(&find(arguments.connection.clone())?, &arguments).await
+        }
+        Command::ResyncServer(arguments) => {
+            operate::resync_server(&find(arguments.connection.clone())?, &arguments).await
+        }
+        Command::RecoverLog(arguments) => {
+            operate::recover_log(&find(arguments.connection.clone())?, &arguments).await
         }
         Command::DestroyServer(arguments) => {
-            operate::destroy_server(&Settings::find(common)?, &arguments).await
+            operate::destroy_server(&find(arguments.connection.clone())?, &arguments).await
         }
     }
 }

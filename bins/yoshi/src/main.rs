@@ -2,9 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use yoshi::Arguments;
-
 fn main() -> ExitCode {
-    yoshi::run(Arguments::parse())
+    yoshi::run()
 }

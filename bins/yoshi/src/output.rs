@@ -10,14 +10,21 @@ use serde::Serialize;
 
 use crate::exit::{Exit, Failure};
 
-pub(crate) use table::Table;
-pub(crate) use task::{PrintedTask, details, importance, moment};
-pub(crate) use time::{local, rfc3339};
+pub(crate) use table::{Columns, Layout, Table};
+pub(crate) use task::{PrintedTask, details, importance};
+pub(crate) use time::{local, moment, rfc3339};
 
 /// Prints text for people, and ends it with a line feed.
 pub(crate) fn lines(text: &str) -> Result<Exit, Failure> {
     let mut out = anstream::stdout().lock();
     written(writeln!(out, "{text}").and_then(|()| out.flush()))
+}
+
+/// Tells people, beside the output proper: on standard error, so that it is
+/// seen when the output is piped, and never read as a row.
+pub(crate) fn note(text: &str) {
+    // Where it cannot be written, nobody reads it.
+    writeln!(anstream::stderr().lock(), "yoshi: {text}").unwrap_or_default();
 }
 
 /// Prints a value on one line of JSON.

@@ -3,7 +3,7 @@
 //! What exists is compared and never altered: a stream that differs is for
 //! a person to judge. The definitions travel to NATS as they are written.
 
-mod definition;
+pub(crate) mod definition;
 mod difference;
 
 use std::time::Duration;
@@ -26,7 +26,7 @@ const REQUEST_WITHIN: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// Error codes of the `JetStream` API.
-const STREAM_NOT_FOUND: u64 = 10_059;
+pub(crate) const STREAM_NOT_FOUND: u64 = 10_059;
 const STREAM_NAME_IN_USE: u64 = 10_058;
 
 /// The key of a log's incarnation in its metadata.
@@ -104,9 +104,10 @@ fn report(settings: &Settings, provisioned: &[Provisioned]) -> Result<Exit, Fail
 }
 
 /// The part of the `JetStream` API that provisioning needs and may use.
-struct Api {
-    nats: async_nats::Client,
-    end: Instant,
+pub(crate) struct Api {
+    pub(crate) nats: async_nats::Client,
+    /// When to give up.
+    pub(crate) end: Instant,
 }
 
 impl Api {
@@ -148,7 +149,7 @@ impl Api {
     }
 
     /// Asks until there is an answer that will last, or no time left.
-    async fn request(&self, subject: &str, payload: &Value) -> Result<Value, Failure> {
+    pub(crate) async fn request(&self, subject: &str, payload: &Value) -> Result<Value, Failure> {
         let subject = format!("$JS.API.{subject}");
         let body = if payload.is_null() {
             String::new()
@@ -188,12 +189,12 @@ impl Api {
     }
 }
 
-fn error_code(answer: &Value) -> Option<u64> {
+pub(crate) fn error_code(answer: &Value) -> Option<u64> {
     let error = answer.get("error")?;
     Some(error["err_code"].as_u64().unwrap_or_default())
 }
 
-fn refused(name: &str, answer: &Value) -> Failure {
+pub(crate) fn refused(name: &str, answer: &Value) -> Failure {
     let description = answer["error"]["description"]
         .as_str()
         .unwrap_or("no reason given");

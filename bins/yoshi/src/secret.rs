@@ -2,15 +2,20 @@
 
 use std::io::{self, BufRead, IsTerminal, Read};
 
-use yoshi_protocol::limit::PASSWORD_BYTES_MAX;
+use yoshi_protocol::limit::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
 use yoshi_protocol::{AccountName, Credential, Password};
 
 use crate::exit::Failure;
+use crate::output;
 use crate::session::Session;
 use crate::settings::Settings;
+use crate::who;
 
 const PASSWORD: &str = "YOSHI_PASSWORD";
 const NEW_PASSWORD: &str = "YOSHI_NEW_PASSWORD";
+/// What `passwd --password-stdin` reads.
+const TWO_LINES: &str =
+    "standard input must hold two lines: the password until now, and the new one";
 
 /// The password of an account that exists.
 pub(crate) fn password(settings: &Settings, account: &AccountName) -> Result<Password, Failure> {
@@ -27,7 +32,7 @@ pub(crate) fn new_password(
 ) -> Result<Password, Failure> {
     match given(settings)? {
         Some(password) => Ok(password),
-        None => prompt_twice(&format!("New password of {account}: ")),
+        None => prompt_new(account),
     }
 }
 
@@ -37,13 +42,15 @@ pub(crate) fn both_passwords(
     account: &AccountName,
 ) -> Result<(Password, Password), Failure> {
     if settings.password_stdin {
-        let mut input = io::stdin().lock();
-        return Ok((line(&mut input)?, line(&mut input)?));
+        if io::stdin().is_terminal() {
+            output::note(TWO_LINES);
+        }
+        return two_lines(&mut io::stdin().lock());
     }
     let old = password(settings, account)?;
     let new = match from_environment(NEW_PASSWORD)? {
         Some(password) => password,
-        None => prompt_twice(&format!("New password of {account}: "))?,
+        None => prompt_new(account)?,
     };
     Ok((old, new))
 }
@@ -63,19 +70,23 @@ pub(crate) fn credential(
     if io::stdin().is_terminal() && !settings.json {
         return Ok(Credential::Password(password(settings, account)?));
     }
-    Err(Failure::not_logged_in())
+    Err(who::not_logged_in(settings, account))
 }
 
 fn given(settings: &Settings) -> Result<Option<Password>, Failure> {
     if settings.password_stdin {
-        return line(&mut io::stdin().lock()).map(Some);
+        let given = line(&mut io::stdin().lock())?;
+        return given
+            .ok_or_else(|| Failure::input("standard input holds no password"))
+            .map(Some);
     }
     from_environment(PASSWORD)
 }
 
 fn from_environment(variable: &str) -> Result<Option<Password>, Failure> {
     match std::env::var(variable) {
-        Ok(text) => Ok(Some(Password::new(text))),
+        Ok(text) if text.is_empty() => Ok(None),
+        Ok(text) => fitting(text).map(Some),
         Err(std::env::VarError::NotPresent) => Ok(None),
         Err(std::env::VarError::NotUnicode(_)) => {
             Err(Failure::input(format!("{variable} is not UTF-8")))
@@ -83,8 +94,17 @@ fn from_environment(variable: &str) -> Result<Option<Password>, Failure> {
     }
 }
 
-/// One line of at most as many bytes as a password may have.
-fn line(input: &mut impl BufRead) -> Result<Password, Failure> {
+/// The password until now and the new one, each on a line.
+fn two_lines(input: &mut impl BufRead) -> Result<(Password, Password), Failure> {
+    match (line(input)?, line(input)?) {
+        (Some(old), Some(new)) => Ok((old, new)),
+        _ => Err(Failure::input(TWO_LINES)),
+    }
+}
+
+/// One line of at most as many bytes as a password may have; none if it is
+/// empty, or there is no more.
+fn line(input: &mut impl BufRead) -> Result<Option<Password>, Failure> {
     let mut text = String::new();
     input
         .take(PASSWORD_BYTES_MAX as u64 + 2)
@@ -93,13 +113,24 @@ fn line(input: &mut impl BufRead) -> Result<Password, Failure> {
     let text = text.strip_suffix('\n').unwrap_or(&text);
     let text = text.strip_suffix('\r').unwrap_or(text);
     if text.is_empty() {
-        return Err(Failure::input("standard input holds no password"));
+        return Ok(None);
     }
+    fitting(text.to_owned()).map(Some)
+}
+
+fn fitting(text: String) -> Result<Password, Failure> {
     if text.len() > PASSWORD_BYTES_MAX {
         let long = format!("the password is longer than {PASSWORD_BYTES_MAX} bytes");
         return Err(Failure::input(long));
     }
-    Ok(Password::new(text.to_owned()))
+    Ok(Password::new(text))
+}
+
+/// Asks for a new password, and says first what makes one.
+fn prompt_new(account: &AccountName) -> Result<Password, Failure> {
+    prompt_twice(&format!(
+        "New password of {account} (at least {PASSWORD_CHARS_MIN} characters): "
+    ))
 }
 
 fn prompt(text: &str) -> Result<Password, Failure> {
@@ -127,13 +158,27 @@ fn prompt_twice(text: &str) -> Result<Password, Failure> {
 mod tests {
     use super::*;
 
+    fn text(line: Option<Password>) -> Option<String> {
+        line.map(|password| password.expose().to_owned())
+    }
+
     #[test]
     fn a_line_is_a_password() {
         let mut input = io::Cursor::new("old one\r\nnew\nrest");
-        assert_eq!(line(&mut input).unwrap().expose(), "old one");
-        assert_eq!(line(&mut input).unwrap().expose(), "new");
-        assert_eq!(line(&mut input).unwrap().expose(), "rest");
-        assert!(line(&mut input).is_err());
+        for expected in [Some("old one"), Some("new"), Some("rest"), None] {
+            let line = line(&mut input).unwrap();
+            assert_eq!(text(line).as_deref(), expected);
+        }
+    }
+
+    #[test]
+    fn two_lines_are_told_when_they_lack() {
+        let (old, new) = two_lines(&mut io::Cursor::new("old\nnew\n")).unwrap();
+        assert_eq!((old.expose(), new.expose()), ("old", "new"));
+        for lacking in ["", "old", "old\n", "old\n\n", "\nnew\n"] {
+            let failure = two_lines(&mut io::Cursor::new(lacking)).unwrap_err();
+            assert_eq!(failure.words(), TWO_LINES, "{lacking:?}");
+        }
     }
 
     #[test]

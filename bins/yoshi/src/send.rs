@@ -1,5 +1,7 @@
 //! `send`.
 
+mod clock;
+
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -9,12 +11,12 @@ use yoshi_client::{Outgoing, Sent};
 use yoshi_protocol::limit::BODY_BYTES_MAX;
 use yoshi_protocol::{NewTask, Position, TaskId};
 
-use crate::account::acting;
 use crate::arguments::SendArguments;
 use crate::exit::{Exit, Failure};
 use crate::output;
 use crate::secret;
 use crate::settings::Settings;
+use crate::who::acting;
 
 /// What `send --json` prints.
 #[derive(Debug, Serialize)]
@@ -35,7 +37,7 @@ pub(crate) async fn send(settings: &Settings, arguments: SendArguments) -> Resul
         ));
     }
     let account = acting(settings)?;
-    let task = Outgoing::new(task(arguments)?)?;
+    let task = Outgoing::new(clock::checked(task(arguments)?)?)?;
     let credential = secret::credential(settings, &account)?;
     let client = settings.client().await?;
     let sent = client
@@ -72,9 +74,10 @@ fn words(sent: &Sent) -> String {
             output::count(receipt.accounted_for.len(), "server"),
         ),
         Sent::Queued(queued) => format!(
-            "task {} is queued: server {} holds it, and sends it on when the log can be reached\n\
-             send it again with --id {} to learn what became of it",
-            queued.task, queued.server, queued.task,
+            "task {} is queued and NOT safe yet: the log is out of reach, and only server {} holds \
+             it; it goes in when the log is back\n\
+             `yoshi show {}`, or the very same send with --id {}, tells what became of it",
+            queued.task, queued.server, queued.task, queued.task,
         ),
     }
 }

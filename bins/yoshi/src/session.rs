@@ -12,11 +12,21 @@ use crate::exit::Failure;
 /// Bytes of a session file.
 const BYTES_MAX: u64 = 16 * 1024;
 
+/// Sessions that are looked at.
+const KEPT_MAX: usize = 1_000;
+
 /// A token with its end.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) token: Token,
     pub(crate) expires_at: Millis,
+}
+
+/// An account that is logged in, and the address of its system.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Kept {
+    pub(crate) account: AccountName,
+    pub(crate) system: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -51,17 +61,39 @@ impl Session {
         }
     }
 
-    /// The account that is logged in to this system, if there is exactly one.
-    pub(crate) fn only_account(system: &str) -> Result<Option<AccountName>, Failure> {
-        let Ok(entries) = fs::read_dir(folder()?) else {
-            return Ok(None);
+    /// Whether there is a session file, be it one that has ended.
+    pub(crate) fn is_kept(system: &str, account: &AccountName) -> Result<bool, Failure> {
+        Ok(file(&folder()?, system, account).is_file())
+    }
+
+    /// Who is logged in, and where: in order, at most [`KEPT_MAX`].
+    pub(crate) fn kept() -> Result<Vec<Kept>, Failure> {
+        Ok(Self::kept_in(&folder()?))
+    }
+
+    fn kept_in(folder: &Path) -> Vec<Kept> {
+        let Ok(entries) = fs::read_dir(folder) else {
+            return Vec::new();
         };
-        let end = format!("@{}", encoded(system));
-        let mut accounts = entries.filter_map(|entry| {
-            let name = entry.ok()?.file_name();
-            AccountName::new(name.to_str()?.strip_suffix(&end)?).ok()
-        });
-        Ok(accounts.next().filter(|_| accounts.next().is_none()))
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut kept: Vec<_> = names
+            .filter_map(|name| {
+                let (account, system) = name.split_once('@')?;
+                Some(Kept {
+                    account: AccountName::new(account).ok()?,
+                    system: decoded(system)?,
+                })
+            })
+            .filter(|kept| {
+                matches!(
+                    Self::load_from(folder, &kept.system, &kept.account),
+                    Ok(Some(_))
+                )
+            })
+            .take(KEPT_MAX)
+            .collect();
+        kept.sort();
+        kept
     }
 
     fn load_from(
@@ -142,6 +174,23 @@ fn encoded(system: &str) -> String {
     name
 }
 
+/// The address that a file name stands for.
+fn decoded(name: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(name.len());
+    let mut rest = name.as_bytes();
+    while let [first, after @ ..] = rest {
+        rest = after;
+        if *first == b'%' {
+            let (digits, after) = rest.split_at_checked(2)?;
+            bytes.extend(from_hex(std::str::from_utf8(digits).ok()?)?);
+            rest = after;
+        } else {
+            bytes.push(*first);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
 fn private_folder(folder: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
@@ -218,6 +267,29 @@ mod tests {
     }
 
     #[test]
+    fn who_is_logged_in_where() {
+        with_folder(|folder| {
+            let (ana, ben) = (
+                AccountName::new("ana").unwrap(),
+                AccountName::new("ben").unwrap(),
+            );
+            session(i64::MAX).save_to(folder, SYSTEM, &ben).unwrap();
+            session(i64::MAX).save_to(folder, SYSTEM, &ana).unwrap();
+            session(i64::MAX).save_to(folder, "other:1", &ana).unwrap();
+            session(1).save_to(folder, "ended:1", &ana).unwrap();
+            fs::write(folder.join("no session"), b"x").unwrap();
+            let kept = Session::kept_in(folder);
+            let shown = kept
+                .iter()
+                .map(|kept| (kept.account.as_str(), &kept.system[..]));
+            assert_eq!(
+                shown.collect::<Vec<_>>(),
+                [("ana", SYSTEM), ("ana", "other:1"), ("ben", SYSTEM)]
+            );
+        });
+    }
+
+    #[test]
     fn ended_and_damaged_sessions_are_not_used() {
         with_folder(|folder| {
             let ana = AccountName::new("ana").unwrap();
@@ -232,6 +304,11 @@ mod tests {
     fn no_two_systems_share_a_file() {
         assert_eq!(encoded("a/../b:1"), "a%2f..%2fb%3a1");
         assert_ne!(encoded("a_b"), encoded("a/b"));
+        assert_eq!(
+            decoded(&encoded("a/../ü_b:1")),
+            Some("a/../ü_b:1".to_owned())
+        );
+        assert_eq!((decoded("a%2"), decoded("a%zz")), (None, None));
         assert_eq!(from_hex("0g"), None);
         assert_eq!(from_hex("ü"), None);
     }

@@ -50,7 +50,8 @@ impl Client {
     }
 
     /// `TASK_FROM_CLIENT`: sends a task. [`Sent::Accounted`] is success: every
-    /// live server has committed it.
+    /// live server has committed it. [`Sent::Queued`] is not: the log is out of
+    /// reach, and one server alone holds the task until it is back.
     ///
     /// # Errors
     /// [`Error`]; after an unknown outcome, send a task with the same id and
@@ -136,7 +137,8 @@ impl Client {
     /// One task that the account sent or received; none if there is none.
     ///
     /// # Errors
-    /// [`Error`].
+    /// [`Error`]; one that waits in the outbox of the server that answers is
+    /// [`ErrorCode::Queued`].
     pub async fn show(
         &self,
         account: &AccountName,

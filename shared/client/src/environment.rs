@@ -27,6 +27,8 @@ pub enum NatsUser {
     Operator,
     /// For whoever creates the streams. `YOSHI_PROVISIONER_PASSWORD_FILE`.
     Provisioner,
+    /// For whoever makes a lost log anew. `YOSHI_RECOVERY_PASSWORD_FILE`.
+    Recovery,
 }
 
 impl NatsUser {
@@ -35,6 +37,7 @@ impl NatsUser {
             Self::Client => "client",
             Self::Operator => "operator",
             Self::Provisioner => "provisioner",
+            Self::Recovery => "recovery",
         }
     }
 
@@ -43,6 +46,7 @@ impl NatsUser {
             Self::Client => "YOSHI_CLIENT_PASSWORD_FILE",
             Self::Operator => "YOSHI_OPERATOR_PASSWORD_FILE",
             Self::Provisioner => "YOSHI_PROVISIONER_PASSWORD_FILE",
+            Self::Recovery => "YOSHI_RECOVERY_PASSWORD_FILE",
         }
     }
 }

@@ -20,6 +20,9 @@ pub enum Error {
     /// The task breaks a rule; nothing was sent.
     #[error(transparent)]
     InvalidTask(#[from] InvalidTask),
+    /// A question to every server could not be put.
+    #[error("the servers could not be asked: {0}")]
+    Unheard(String),
     /// A server refused. Nothing happened.
     #[error(transparent)]
     Refused(ErrorReply),
@@ -28,8 +31,9 @@ pub enum Error {
     RefusedLater(ErrorReply),
     /// No clear answer within the deadline.
     #[error(
-        "no clear answer within {} s and {tries} tries (the last: {last}); {}",
+        "no clear answer within {} s and {tries} tries ({}); {}",
         within.as_secs_f32(),
+        ends(last, answer.as_deref()),
         outcome(*may_have_happened)
     )]
     Deadline {
@@ -41,6 +45,9 @@ pub enum Error {
         may_have_happened: bool,
         /// How the last try ended.
         last: Last,
+        /// The last answer of a server, which asked to be asked again; later
+        /// tries may have got none.
+        answer: Option<Box<ErrorReply>>,
     },
     /// An answer that this release cannot read.
     #[error("the answer cannot be read: {reason}; {}", outcome(*may_have_happened))]
@@ -58,7 +65,10 @@ impl Error {
     #[must_use]
     pub fn may_have_happened(&self) -> bool {
         match self {
-            Self::Connect { .. } | Self::InvalidTask(_) | Self::Refused(_) => false,
+            Self::Connect { .. }
+            | Self::InvalidTask(_)
+            | Self::Unheard(_)
+            | Self::Refused(_) => false,
             Self::RefusedLater(_) => true,
             Self::Deadline {
                 may_have_happened, ..
@@ -67,6 +77,15 @@ impl Error {
                 may_have_happened, ..
             } => *may_have_happened,
         }
+    }
+}
+
+fn ends(last: &Last, answer: Option<&ErrorReply>) -> String {
+    match (last, answer) {
+        (Last::Never | Last::NoAnswer(_) | Last::NoPrimary, Some(reply)) => {
+            format!("the last: {last}; before it, {}: {reply}", reply.code)
+        }
+        _ => format!("the last: {last}"),
     }
 }
 

@@ -60,8 +60,8 @@ mod transport;
 pub use client::Client;
 pub use environment::{Environment, EnvironmentError, NatsUser};
 pub use error::{Error, Last, NoAnswer};
-pub use operator::Operator;
-pub use options::{DEADLINE, Options, TRY_WITHIN};
+pub use operator::{Operator, role};
+pub use options::{DEADLINE, Options, TRY_WITHIN, for_people};
 pub use outgoing::Outgoing;
 pub use task::{Polled, Task};
 

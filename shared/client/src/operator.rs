@@ -1,5 +1,10 @@
 //! The methods for operators, who connect inside the servers' NATS account.
 
+mod reports;
+mod upkeep;
+
+pub use reports::role;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -103,7 +108,7 @@ impl Operator {
 
     async fn call<Q: Serialize, T: DeserializeOwned>(
         &self,
-        subject: &'static str,
+        subject: &str,
         effect: Effect,
         request: &Q,
     ) -> Result<T, Error> {

@@ -77,7 +77,7 @@ impl Options {
     /// [`Error::Connect`].
     pub async fn connect(&self) -> Result<async_nats::Client, Error> {
         let failed = |source| Error::Connect {
-            urls: self.urls_for_people(),
+            urls: for_people(&self.urls),
             source,
         };
         let servers = self
@@ -104,15 +104,17 @@ impl Options {
         }
         options.connect(servers).await.map_err(failed)
     }
+}
 
-    /// The addresses, without a password that somebody put into one.
-    fn urls_for_people(&self) -> String {
-        let shown = self.urls.split(',').map(|url| match url.rsplit_once('@') {
-            Some((_secret, address)) => address.trim(),
-            None => url.trim(),
-        });
-        shown.collect::<Vec<_>>().join(", ")
-    }
+/// Addresses of NATS as they may be shown: without a password that somebody
+/// put into one.
+#[must_use]
+pub fn for_people(urls: &str) -> String {
+    let shown = urls.split(',').map(|url| match url.rsplit_once('@') {
+        Some((_secret, address)) => address.trim(),
+        None => url.trim(),
+    });
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 /// A denied subject shows nowhere but here: its request merely times out.
@@ -132,8 +134,8 @@ mod tests {
 
     #[test]
     fn a_password_in_an_address_is_not_shown() {
-        let options = Options::new("nats://bo:secret@host:4222, other:4223", "client", "pw");
-        assert_eq!(options.urls_for_people(), "host:4222, other:4223");
+        let shown = for_people("nats://bo:secret@host:4222, other:4223");
+        assert_eq!(shown, "host:4222, other:4223");
         assert!(!format!("{:?}", Options::new("host", "client", "hidden")).contains("hidden"));
     }
 }

@@ -60,6 +60,7 @@ impl Policy {
         let mut tries = 0;
         let mut unclear = false;
         let mut last = Last::Never;
+        let mut answer = None;
         loop {
             let left = end.saturating_duration_since(Instant::now());
             if left < TRY_MIN {
@@ -82,6 +83,9 @@ impl Policy {
                 }) => {
                     unclear |= may_have_happened && effect == Effect::Changes;
                     tracing::debug!(tries, reason = %reason, "a try failed");
+                    if let Last::Refused(reply) = &reason {
+                        answer = Some(Box::new(reply.clone()));
+                    }
                     last = reason;
                 }
             }
@@ -96,6 +100,7 @@ impl Policy {
             tries,
             may_have_happened: unclear,
             last,
+            answer,
         })
     }
 }
@@ -194,6 +199,12 @@ mod tests {
             }
         ));
         assert!(error.may_have_happened());
+        // What a server said is not lost when the tries after it are silent.
+        let words = error.to_string();
+        assert!(
+            words.contains("no answer in time; before it, busy: no"),
+            "{words}"
+        );
         assert!((2..20).contains(&count), "{count}");
 
         let (result, _) = call(Effect::Reads, vec![Err(timed_out())]).await;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use yoshi_protocol::{AccountName, Completion, Kind, Privacy, TaskId, When};
 
+use super::options::{Acting, Connection};
 use super::value::{account, effort, importance, task, when};
 
 pub(crate) const EXAMPLES: &str = "\
@@ -55,7 +56,7 @@ pub(crate) struct SendArguments {
     /// A label; may be given several times
     #[arg(long = "label", value_name = "TEXT")]
     pub(crate) labels: Vec<String>,
-    /// A web address that belongs to it; may be given several times
+    /// A web address (https, http, mailto) that belongs to it; may be given several times
     #[arg(long = "link", value_name = "URL")]
     pub(crate) links: Vec<String>,
     /// When several are asked: whose answers complete it
@@ -73,6 +74,10 @@ pub(crate) struct SendArguments {
     /// The task's id, to send the same task again after an unknown outcome
     #[arg(long, value_name = "UUID", value_parser = task)]
     pub(crate) id: Option<TaskId>,
+    #[command(flatten)]
+    pub(crate) acting: Acting,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
 }
 
 /// A choice of the command line for each of the protocol's, so that the

@@ -8,6 +8,10 @@ use yoshi_protocol::{AccountName, InvalidName, Position, ServerId, TaskId, When}
 
 /// No call may be told to try for longer.
 const TIMEOUT_SECONDS_MAX: u64 = 3_600;
+/// Characters of an id as it is printed.
+const ID_CHARS: usize = 36;
+/// Fewer characters are more likely a mistake than an id.
+const PREFIX_CHARS_MIN: usize = 4;
 
 pub(crate) fn account(text: &str) -> Result<AccountName, InvalidName> {
     AccountName::new(text)
@@ -16,6 +20,34 @@ pub(crate) fn account(text: &str) -> Result<AccountName, InvalidName> {
 pub(crate) fn task(text: &str) -> Result<TaskId, String> {
     text.parse()
         .map_err(|error| format!("not a task's id: {error}"))
+}
+
+/// A task as a person names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum TaskGiven {
+    /// By its whole id.
+    Id(TaskId),
+    /// By the first characters of its id, in small letters and with its hyphens.
+    Prefix(String),
+}
+
+/// A task's id, or enough of its beginning to be meant as one.
+pub(crate) fn task_given(text: &str) -> Result<TaskGiven, String> {
+    if let Ok(id) = text.parse() {
+        return Ok(TaskGiven::Id(id));
+    }
+    let prefix = text.to_ascii_lowercase();
+    let fits = prefix.char_indices().all(|(at, char)| match at {
+        8 | 13 | 18 | 23 => char == '-',
+        _ => char.is_ascii_hexdigit(),
+    });
+    if fits && (PREFIX_CHARS_MIN..ID_CHARS).contains(&prefix.len()) {
+        Ok(TaskGiven::Prefix(prefix))
+    } else {
+        Err(format!(
+            "not a task's id, nor its first {PREFIX_CHARS_MIN} or more characters"
+        ))
+    }
 }
 
 pub(crate) fn server(text: &str) -> Result<ServerId, String> {
@@ -170,5 +202,32 @@ mod tests {
     fn timeouts_are_bounded() {
         assert_eq!(seconds("3s"), Ok(Duration::from_secs(3)));
         assert!(seconds("0").is_err() && seconds("3601").is_err() && seconds("-1").is_err());
+    }
+
+    #[test]
+    fn a_task_is_named_by_its_id_or_its_beginning() {
+        let id = "01935b7e-0000-7000-8000-000000000001";
+        assert_eq!(task_given(id), Ok(TaskGiven::Id(id.parse().unwrap())));
+        for prefix in [
+            "0193",
+            "01935b7e",
+            "01935b7e-",
+            "01935B7E-0000-7",
+            &id[..35],
+        ] {
+            let expected = TaskGiven::Prefix(prefix.to_ascii_lowercase());
+            assert_eq!(task_given(prefix), Ok(expected), "{prefix}");
+        }
+        for text in [
+            "",
+            "019",
+            "01935b7e0-",
+            "hello",
+            "0193-",
+            "0193\u{e4}",
+            &format!("{id}0"),
+        ] {
+            assert!(task_given(text).is_err(), "{text}");
+        }
     }
 }

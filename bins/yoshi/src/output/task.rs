@@ -6,6 +6,7 @@ use yoshi_client::Task;
 use yoshi_protocol::message::task::AskState;
 use yoshi_protocol::{Completion, Kind, Position, Privacy, When};
 
+use super::time::moment_at_length;
 use super::{clean, clean_line, local, rfc3339};
 
 /// A task as JSON: flat, with stable fields.
@@ -96,22 +97,21 @@ pub(crate) fn importance(level: u8) -> &'static str {
     }
 }
 
-/// A moment, or a dash.
-pub(crate) fn moment(when: Option<&When>) -> String {
-    when.map_or_else(|| "-".to_owned(), |when| when.to_string().replace('T', " "))
+/// The importance at length: a word for two levels says which it is.
+fn importance_at_length(level: u8) -> String {
+    match level {
+        0 => "unset".to_owned(),
+        _ => format!("{} ({level})", importance(level)),
+    }
 }
 
-/// Everything about a task, for people.
-pub(crate) fn details(task: &Task) -> String {
+/// Everything about a task, for people; `held_by` names the servers.
+pub(crate) fn details(task: &Task, held_by: &[String]) -> String {
     let new = &task.new_task;
     let mut lines = vec![clean_line(&new.title).bold().to_string()];
     let mut line = |name: &str, value: String| {
-        if !value.is_empty() && value != "-" {
-            let name = if name.is_empty() {
-                String::new()
-            } else {
-                format!("{name}:")
-            };
+        if !value.is_empty() {
+            let name = format!("{name}:");
             lines.push(format!("{:<12} {value}", name.dimmed()));
         }
     };
@@ -120,15 +120,16 @@ pub(crate) fn details(task: &Task) -> String {
     line("sent", local(task.sent_at));
     line("kind", word(&new.kind));
     line("options", listed(&new.options));
-    line("importance", importance(new.importance).to_owned());
-    line("due", moment(new.due.as_ref()));
-    line("start", moment(new.start.as_ref()));
-    line("respond by", moment(new.respond_by.as_ref()));
+    line("importance", importance_at_length(new.importance));
+    line("due", moment_at_length(new.due.as_ref()));
+    line("start", moment_at_length(new.start.as_ref()));
+    line("respond by", moment_at_length(new.respond_by.as_ref()));
     line(
         "effort",
         new.effort
             .map_or_else(String::new, |minutes| format!("{minutes} min")),
     );
+    line("privacy", word(&new.privacy));
     line("labels", listed(&new.labels));
     line("links", listed(&new.links));
     line(
@@ -146,10 +147,14 @@ pub(crate) fn details(task: &Task) -> String {
         line("asked", format!("{} ({})", ask.recipient, word(&ask.state)));
     }
     line("position", task.position.to_string());
-    line("held by", super::count(task.held_by.len(), "server"));
-    for server in &task.held_by {
-        line("", server.to_string());
-    }
+    let count = super::count(held_by.len(), "server");
+    line(
+        "held by",
+        match held_by {
+            [] => count,
+            names => format!("{count}: {}", names.join(", ")),
+        },
+    );
     if !new.body.is_empty() {
         lines.push(String::new());
         lines.push(clean(new.body.trim_end()));
@@ -168,4 +173,48 @@ fn word<T: Serialize>(choice: &T) -> String {
 fn listed(texts: &[String]) -> String {
     let texts: Vec<_> = texts.iter().map(|text| clean_line(text)).collect();
     texts.join(" · ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use yoshi_protocol::{AccountName, Millis, NewTask};
+
+    fn task() -> Task {
+        let ana = AccountName::new("ana").unwrap();
+        Task {
+            new_task: NewTask::new("Ship", vec![ana.clone()]),
+            sender: ana,
+            number: 1,
+            position: Position(7168),
+            changed: Position(7168),
+            sent_at: Millis(0),
+            asks: Vec::new(),
+            hash: [0; 32],
+            held_by: Vec::new(),
+        }
+    }
+
+    fn shown(task: &Task, held_by: &[String]) -> String {
+        anstream::adapter::strip_str(&details(task, held_by)).to_string()
+    }
+
+    #[test]
+    fn nothing_that_matters_is_left_out() {
+        let mut task = task();
+        task.new_task.importance = 0;
+        task.new_task.due = "2026-11-27T16:00:00".parse().ok();
+        let text = shown(&task, &["ms1".to_owned(), "5e00a1b2".to_owned()]);
+        for line in [
+            "importance:  unset",
+            "privacy:     private",
+            "due:         2026-11-27 16:00",
+            "held by:     2 servers: ms1, 5e00a1b2",
+        ] {
+            assert!(text.lines().any(|shown| shown == line), "{line}: {text}");
+        }
+        task.new_task.importance = 3;
+        assert!(shown(&task, &[]).contains("high (3)"));
+        assert!(shown(&task, &[]).contains("held by:     0 servers"));
+    }
 }

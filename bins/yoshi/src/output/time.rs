@@ -1,18 +1,74 @@
 //! Times: in the reader's zone for people, RFC 3339 in UTC for programs.
 
-use jiff::Timestamp;
+use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use yoshi_protocol::Millis;
+use jiff::{Timestamp, Zoned};
+use yoshi_protocol::{Millis, When};
+
+/// A date with a time, to the minute.
+const MINUTE: &str = "%Y-%m-%d %H:%M";
 
 /// The time on the clock of whoever reads this, to the minute.
 pub(crate) fn local(millis: Millis) -> String {
     match Timestamp::from_millisecond(millis.0) {
         Ok(time) => time
             .to_zoned(TimeZone::system())
-            .strftime("%Y-%m-%d %H:%M")
+            .strftime(MINUTE)
             .to_string(),
         Err(_) => format!("{} ms", millis.0),
     }
+}
+
+/// A day, or a moment on the clock of whoever reads this; or a dash.
+pub(crate) fn moment(when: Option<&When>) -> String {
+    when.map_or_else(
+        || "-".to_owned(),
+        |when| on_clock_of(when, &TimeZone::system()),
+    )
+}
+
+/// The same, with the clock that its sender meant, if that is another one.
+pub(crate) fn moment_at_length(when: Option<&When>) -> String {
+    when.map_or_else(String::new, |when| at_length(when, &TimeZone::system()))
+}
+
+fn on_clock_of(when: &When, reader: &TimeZone) -> String {
+    match (when, zoned(when)) {
+        (When::Day(day), _) => day.to_string(),
+        (When::Floating(moment), _) => minute(moment),
+        (_, Some(zoned)) => minute(&zoned.with_time_zone(reader.clone()).datetime()),
+        (When::Utc(moment), None) => format!("{} UTC", minute(moment)),
+        // A zone that this machine does not know.
+        (When::Zoned(moment, zone), None) => format!("{} {zone}", minute(moment)),
+    }
+}
+
+fn at_length(when: &When, reader: &TimeZone) -> String {
+    let short = on_clock_of(when, reader);
+    match (when, zoned(when)) {
+        (When::Utc(moment), Some(zoned)) if reader.to_datetime(zoned.timestamp()) != *moment => {
+            format!("{short} ({} UTC)", minute(moment))
+        }
+        (When::Zoned(moment, zone), Some(zoned))
+            if reader.to_datetime(zoned.timestamp()) != *moment =>
+        {
+            format!("{short} ({} {zone})", minute(moment))
+        }
+        _ => short,
+    }
+}
+
+/// The moment, if it is the same wherever the reader is.
+fn zoned(when: &When) -> Option<Zoned> {
+    match when {
+        When::Day(_) | When::Floating(_) => None,
+        When::Utc(moment) => moment.to_zoned(TimeZone::UTC).ok(),
+        When::Zoned(moment, zone) => moment.in_tz(zone).ok(),
+    }
+}
+
+fn minute(moment: &DateTime) -> String {
+    moment.strftime(MINUTE).to_string()
 }
 
 /// The time in RFC 3339, with milliseconds; none if no calendar reaches so far.
@@ -31,5 +87,42 @@ mod tests {
         assert_eq!(rfc3339(Millis(1_795_370_523_040)), expected);
         assert_eq!(rfc3339(Millis(i64::MAX)), None);
         assert_eq!(local(Millis(i64::MAX)), format!("{} ms", i64::MAX));
+    }
+
+    #[test]
+    fn moments_have_one_readable_form() {
+        let tokyo = TimeZone::get("Asia/Tokyo").unwrap();
+        for (text, short, long) in [
+            ("2026-11-27", "2026-11-27", "2026-11-27"),
+            (
+                "2026-11-27T16:00:30",
+                "2026-11-27 16:00",
+                "2026-11-27 16:00",
+            ),
+            (
+                "2026-11-27T16:00:00Z",
+                "2026-11-28 01:00",
+                "2026-11-28 01:00 (2026-11-27 16:00 UTC)",
+            ),
+            (
+                "2026-11-27T16:00:00[Europe/Berlin]",
+                "2026-11-28 00:00",
+                "2026-11-28 00:00 (2026-11-27 16:00 Europe/Berlin)",
+            ),
+            (
+                "2026-11-27T16:00:00[Asia/Tokyo]",
+                "2026-11-27 16:00",
+                "2026-11-27 16:00",
+            ),
+            (
+                "2026-11-27T16:00:00[Mars/Base]",
+                "2026-11-27 16:00 Mars/Base",
+                "2026-11-27 16:00 Mars/Base",
+            ),
+        ] {
+            let when = text.parse().unwrap();
+            assert_eq!(on_clock_of(&when, &tokyo), short, "{text}");
+            assert_eq!(at_length(&when, &tokyo), long, "{text}");
+        }
     }
 }

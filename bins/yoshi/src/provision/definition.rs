@@ -14,9 +14,9 @@ const BYTES_MAX: u64 = 64 * 1024;
 
 /// A stream as it should be.
 #[derive(Debug)]
-pub(super) struct Definition {
+pub(crate) struct Definition {
     pub(super) name: String,
-    pub(super) config: Map<String, Value>,
+    pub(crate) config: Map<String, Value>,
 }
 
 impl Definition {
@@ -34,7 +34,8 @@ pub(super) fn read_all(folder: &Path) -> Result<Vec<Definition>, Failure> {
         .collect()
 }
 
-fn read(folder: &Path, name: &str) -> Result<Definition, Failure> {
+/// Reads one definition.
+pub(crate) fn read(folder: &Path, name: &str) -> Result<Definition, Failure> {
     let path = folder.join(format!("{name}.json"));
     let mut text = String::new();
     File::open(&path)

@@ -1,0 +1,138 @@
+//! When a log is made anew, and from where.
+
+use super::*;
+use yoshi_protocol::message::operate::ServerState;
+
+const END: fn(u64) -> Position = Position::end_of_block;
+
+fn report(id: ServerId, stream: Incarnation, applied: Position) -> ServerReport {
+    ServerReport {
+        id,
+        host: "here".to_owned(),
+        load: 0,
+        known: Vec::new(),
+        state: ServerState::Behind,
+        outbox: 0,
+        stream,
+        applied,
+        lineage: Vec::new(),
+        refusal: None,
+        release: String::new(),
+        compared_at: None,
+        incarnation: Incarnation::random(),
+    }
+}
+
+fn server(stream: Incarnation, sequence: u64) -> ServerReport {
+    report(ServerId::random(), stream, END(sequence))
+}
+
+fn stream(incarnation: Incarnation, last: u64) -> Stream {
+    Stream {
+        incarnation: Some(incarnation),
+        lineage: Vec::new(),
+        last,
+    }
+}
+
+fn plan(reports: &[ServerReport], stream: Option<&Stream>) -> Result<Plan, No> {
+    Plan::of(reports, &BTreeSet::new(), stream)
+}
+
+#[test]
+fn a_log_goes_on_after_the_most_advanced_server() {
+    let log = Incarnation::random();
+    let reports = [server(log, 7), server(log, 9), server(log, 2)];
+    for there in [
+        None,
+        Some(stream(Incarnation::random(), 50)),
+        Some(stream(log, 8)),
+    ] {
+        let plan = plan(&reports, there.as_ref()).unwrap();
+        assert_eq!(
+            (plan.through(), plan.first_sequence),
+            (END(9), 10),
+            "{there:?}"
+        );
+        assert_eq!(plan.continues[0].incarnation, log);
+        assert!(plan.left_out.is_empty());
+    }
+}
+
+#[test]
+fn a_whole_log_is_left_alone() {
+    let log = Incarnation::random();
+    let mut reports = [server(log, 7), server(log, 9)];
+    assert_eq!(plan(&reports, Some(&stream(log, 9))), Err(No::Healthy));
+    assert_eq!(plan(&reports, Some(&stream(log, 30))), Err(No::Healthy));
+    reports[0].refusal = Some("a fork; run `yoshi resync-server x`".to_owned());
+    assert_eq!(plan(&reports, Some(&stream(log, 9))), Err(No::Healthy));
+    reports[0].refusal = Some("it was lost; run `yoshi recover-log tasks`".to_owned());
+    let rewritten = plan(&reports, Some(&stream(log, 12))).unwrap();
+    assert_eq!(
+        (rewritten.through(), rewritten.first_sequence),
+        (END(9), 13)
+    );
+}
+
+#[test]
+fn servers_that_take_up_a_recovered_log_are_left_alone_until_they_cannot() {
+    let log = Incarnation::random();
+    let mut there = stream(Incarnation::random(), 9);
+    there.lineage = vec![Continued {
+        through: END(9),
+        incarnation: log,
+    }];
+    let all = [server(log, 9), server(log, 3)];
+    assert_eq!(plan(&all, Some(&there)), Err(No::Adopting));
+    // The only one that held everything is gone for good.
+    let again = plan(&all[1..], Some(&there)).unwrap();
+    assert_eq!((again.through(), again.first_sequence), (END(3), 10));
+}
+
+#[test]
+fn nobody_that_is_known_may_be_missing_unless_it_is_named() {
+    let log = Incarnation::random();
+    let mut reports = [server(log, 7), server(log, 9)];
+    let missing = ServerId::random();
+    reports[0].known = vec![reports[1].id, missing];
+    assert_eq!(
+        plan(&reports, None),
+        Err(No::Missing(BTreeSet::from([missing])))
+    );
+    let without = BTreeSet::from([missing]);
+    assert!(Plan::of(&reports, &without, None).is_ok());
+    let without = BTreeSet::from([missing, reports[1].id]);
+    let plan = Plan::of(&reports, &without, None).unwrap();
+    assert_eq!(plan.through(), END(7));
+}
+
+#[test]
+fn the_latest_log_is_continued_and_what_it_left_out_stays_out() {
+    let (old, log) = (Incarnation::random(), Incarnation::random());
+    let lineage = vec![Continued {
+        through: END(5),
+        incarnation: old,
+    }];
+    let mut head = server(log, 8);
+    head.lineage.clone_from(&lineage);
+    let (behind, extra) = (server(old, 4), server(old, 20));
+    let plan = plan(&[behind, head, extra.clone()], None).unwrap();
+    assert_eq!(plan.through(), END(8));
+    assert_eq!(plan.continues[1..], lineage);
+    assert_eq!(plan.left_out, [extra.id]);
+    assert_eq!(plan.first_sequence, 21, "no position is used twice");
+}
+
+#[test]
+fn logs_without_a_common_end_are_for_a_person_to_judge() {
+    let reports = [
+        server(Incarnation::random(), 4),
+        server(Incarnation::random(), 4),
+    ];
+    assert!(matches!(plan(&reports, None), Err(No::Strangers(logs)) if logs.len() == 2));
+    let empty = report(ServerId::random(), Incarnation::random(), Position::ZERO);
+    assert!(plan(&[reports[0].clone(), empty.clone()], None).is_ok());
+    assert_eq!(plan(&[empty], None), Err(No::Empty));
+    assert_eq!(plan(&[], None), Err(No::Nobody));
+}

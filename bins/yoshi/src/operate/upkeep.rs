@@ -1,0 +1,240 @@
+//! `drain-server`, `destroy-server` and `resync-server`: what an operator does to
+//! one message server.
+
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+use yoshi_client::Operator;
+use yoshi_protocol::ServerId;
+use yoshi_protocol::message::roster::{MessageServer, MsState};
+
+use super::state;
+use crate::arguments::{DestroyArguments, DrainArguments, ResyncArguments};
+use crate::exit::{Exit, Failure};
+use crate::output;
+use crate::settings::Settings;
+
+/// The pause between two looks at a server.
+const LOOK_PAUSE: Duration = Duration::from_millis(500);
+/// Looks in a row that must find no account left: load balancers take turns in
+/// answering, and each must have seen the last one move.
+const EMPTY_LOOKS: u32 = 3;
+
+pub(crate) async fn drain_server(
+    settings: &Settings,
+    arguments: &DrainArguments,
+) -> Result<Exit, Failure> {
+    let server = arguments.server;
+    let operator = settings.operator().await?;
+    there(find(&operator, server).await?, server)?;
+    operator
+        .drain_server(server, !arguments.undo, arguments.force)
+        .await?;
+    let progress = Progress::new(settings);
+    let mut looks = 0;
+    let undo = arguments.undo;
+    let found = until(arguments.within, &operator, server, |found| {
+        let Some(found) = found else { return false };
+        if undo {
+            return found.ping.state == MsState::Serving;
+        }
+        progress.tell(&format!(
+            "{} left",
+            output::count(accounts(found), "account")
+        ));
+        let empty = found.ping.state == MsState::Draining && found.accounts == 0;
+        looks = if empty { looks + 1 } else { 0 };
+        looks == EMPTY_LOOKS
+    });
+    let found = found.await?.ok_or_else(|| {
+        let what = format!("server {server} is not done after {:?}", arguments.within);
+        let advice = "it goes on: see `yoshi servers`, or give it more time with --within";
+        Failure::here(Exit::Unclear, what, advice)
+    })?;
+    if settings.json {
+        return output::json(&json!({
+            "server": server.to_string(),
+            "state": found.ping.state,
+            "accounts": found.accounts,
+        }));
+    }
+    output::lines(&if undo {
+        format!("server {server} serves again")
+    } else {
+        format!(
+            "server {server} is home of no account any more, until it starts again or \
+             `yoshi drain-server --undo {server}`"
+        )
+    })
+}
+
+pub(crate) async fn resync_server(
+    settings: &Settings,
+    arguments: &ResyncArguments,
+) -> Result<Exit, Failure> {
+    let server = arguments.server;
+    if arguments.force && !arguments.yes {
+        let question = format!("Forget what server {server} holds, even if nobody else holds it?");
+        if !confirmed(&question)? {
+            return Err(Failure::usage("nothing was done", ""));
+        }
+    }
+    let operator = settings.operator().await?;
+    let before = there(find(&operator, server).await?, server)?
+        .ping
+        .incarnation;
+    if arguments.keep_rows {
+        operator.trust_server(server).await?;
+    } else {
+        operator.resync_server(server, arguments.force).await?;
+    }
+    let progress = Progress::new(settings);
+    let found = until(arguments.within, &operator, server, |found| {
+        let Some(found) = found else {
+            progress.tell("it starts over");
+            return false;
+        };
+        let ping = &found.ping;
+        if ping.incarnation == before {
+            return false;
+        }
+        progress.tell(&format!(
+            "{}, at position {}",
+            state(ping.state),
+            ping.applied
+        ));
+        ping.state == MsState::Serving
+    });
+    let found = found.await?.ok_or_else(|| {
+        let what = format!(
+            "server {server} does not serve yet after {:?}",
+            arguments.within
+        );
+        let advice =
+            "it goes on by itself: see `yoshi servers`, or give it more time with --within";
+        Failure::here(Exit::Unclear, what, advice)
+    })?;
+    if settings.json {
+        return output::json(&json!({
+            "server": server.to_string(),
+            "state": found.ping.state,
+            "applied": found.ping.applied,
+            "incarnation": found.ping.incarnation.to_string(),
+        }));
+    }
+    output::lines(&format!("server {server} serves again"))
+}
+
+pub(crate) async fn destroy_server(
+    settings: &Settings,
+    arguments: &DestroyArguments,
+) -> Result<Exit, Failure> {
+    let server = arguments.server;
+    let operator = settings.operator().await?;
+    if !arguments.yes {
+        let left = find(&operator, server).await?;
+        let left = left.as_ref().map_or(0, accounts);
+        let still = match left {
+            0 => String::new(),
+            left => format!(
+                "It is still home of {}; `yoshi drain-server` moves them first. ",
+                output::count(left, "account")
+            ),
+        };
+        let question = format!("{still}Take server {server} out of the system for good?");
+        if !confirmed(&question)? {
+            return Err(Failure::usage("nothing was done", ""));
+        }
+    }
+    operator.destroy_server(server).await?;
+    if settings.json {
+        return output::json(&json!({ "destroyed": server.to_string() }));
+    }
+    output::lines(&format!(
+        "server {server} is destroyed: its accounts move to others"
+    ))
+}
+
+/// Looks at a server again and again, until a look is as wanted; answers what
+/// was found then, or none if the time is over.
+async fn until(
+    within: Duration,
+    operator: &Operator,
+    server: ServerId,
+    mut wanted: impl FnMut(Option<&MessageServer>) -> bool,
+) -> Result<Option<MessageServer>, Failure> {
+    let end = Instant::now() + within;
+    loop {
+        let found = find(operator, server).await?;
+        if wanted(found.as_ref()) {
+            return Ok(found);
+        }
+        if Instant::now() + LOOK_PAUSE >= end {
+            return Ok(None);
+        }
+        sleep(LOOK_PAUSE).await;
+    }
+}
+
+async fn find(operator: &Operator, server: ServerId) -> Result<Option<MessageServer>, Failure> {
+    let servers = operator.message_servers().await?.servers;
+    Ok(servers.into_iter().find(|found| found.ping.id == server))
+}
+
+fn there(found: Option<MessageServer>, server: ServerId) -> Result<MessageServer, Failure> {
+    found.ok_or_else(|| {
+        let what = format!("no live message server is called {server}");
+        Failure::here(Exit::Refused, what, "see `yoshi servers`")
+    })
+}
+
+fn accounts(server: &MessageServer) -> usize {
+    usize::try_from(server.accounts).unwrap_or(usize::MAX)
+}
+
+/// Tells on standard error how it goes, to people only.
+pub(super) struct Progress {
+    quiet: bool,
+    told: std::cell::RefCell<String>,
+}
+
+impl Progress {
+    pub(super) fn new(settings: &Settings) -> Self {
+        Self {
+            quiet: settings.json || !io::stderr().is_terminal(),
+            told: std::cell::RefCell::default(),
+        }
+    }
+
+    pub(super) fn tell(&self, words: &str) {
+        if self.quiet || *self.told.borrow() == words {
+            return;
+        }
+        // Where it cannot be written, nobody wants to know.
+        writeln!(anstream::stderr().lock(), "{words}").unwrap_or_default();
+        words.clone_into(&mut self.told.borrow_mut());
+    }
+}
+
+pub(super) fn confirmed(question: &str) -> Result<bool, Failure> {
+    if !io::stdin().is_terminal() {
+        return Err(Failure::usage(
+            "this cannot be undone",
+            "add --yes to do it without being asked",
+        ));
+    }
+    let failed = |error: io::Error| Failure::local("the terminal", &error);
+    let mut out = anstream::stderr().lock();
+    write!(out, "{question} [y/N] ")
+        .and_then(|()| out.flush())
+        .map_err(failed)?;
+    let mut answer = String::new();
+    io::stdin()
+        .lock()
+        .take(16)
+        .read_line(&mut answer)
+        .map_err(failed)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
