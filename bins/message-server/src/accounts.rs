@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use async_nats::Client;
 use futures::StreamExt;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use yoshi_protocol::cbor::{self, Bound};
 use yoshi_protocol::message::account::{
     AccountChanged, AccountsLookedUp, AuthClient, Authenticated, LookupAccounts,
@@ -14,6 +16,7 @@ use yoshi_protocol::subject::{self, RsVerb};
 use yoshi_protocol::{AccountName, Credential, ErrorCode, ErrorReply};
 
 use crate::credentials::Credentials;
+use crate::footing::Footing;
 use crate::registration::Registration;
 
 /// Questions about accounts. Cheap to clone.
@@ -68,7 +71,8 @@ impl Accounts {
         Ok(accounts)
     }
 
-    /// Makes sure that the credential is the account's.
+    /// Makes sure that the credential is the account's. Without the log any
+    /// registration server is asked, which may not know the latest changes.
     ///
     /// # Errors
     /// An [`ErrorReply`] for the client: the same for an unknown account.
@@ -76,9 +80,11 @@ impl Accounts {
         &self,
         account: &AccountName,
         credential: Credential,
+        footing: Footing,
     ) -> Result<(), ErrorReply> {
         let asked = {
-            let memory = self.memory();
+            let mut memory = self.memory();
+            memory.without_primary(footing != Footing::Log);
             if memory.is_verified(account, &credential, Instant::now()) {
                 return Ok(());
             }
@@ -89,9 +95,15 @@ impl Accounts {
             account: account.clone(),
             credential,
         };
-        let answer: Authenticated = self.registration.ask(RsVerb::Auth, &question).await?;
+        let answer: Authenticated = self.ask(RsVerb::Auth, &question, footing).await?;
         if !answer.valid {
-            let message = "the account or its password is not right, or the log-in has ended";
+            let message = match footing {
+                Footing::Log => "the account or its password is not right, or the log-in has ended",
+                Footing::Reading | Footing::Queueing => {
+                    "the account or its password is not right, or the log-in has ended, as far as is \
+                     known here: the log is out of reach, and the latest changes may be missing"
+                }
+            };
             return Err(ErrorReply::new(ErrorCode::Unauthenticated, message));
         }
         self.memory()
@@ -103,22 +115,66 @@ impl Accounts {
     ///
     /// # Errors
     /// An [`ErrorReply`] for the client that names each that cannot.
-    pub async fn check_recipients(&self, recipients: &[AccountName]) -> Result<(), ErrorReply> {
+    pub async fn check_recipients(
+        &self,
+        recipients: &[AccountName],
+        footing: Footing,
+    ) -> Result<(), ErrorReply> {
+        let unknown = self.unusable(recipients, footing).await?;
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<_> = unknown.into_iter().map(String::from).collect();
+        let joined = names.join(", ");
+        let refusal = match footing {
+            Footing::Log => ErrorReply::new(
+                ErrorCode::UnknownRecipients,
+                format!("unknown or disabled recipients: {joined}; nothing was sent"),
+            ),
+            // They may exist where the log is in reach.
+            Footing::Reading | Footing::Queueing => ErrorReply::new(
+                ErrorCode::Unavailable,
+                format!(
+                    "unknown or disabled recipients, as far as is known here: {joined}; the log is \
+                     out of reach, and the latest accounts may be missing; nothing was queued"
+                ),
+            ),
+        };
+        Err(refusal.about(names))
+    }
+
+    /// Makes sure that an account, whose credential another server has checked,
+    /// still exists and is enabled.
+    ///
+    /// # Errors
+    /// An [`ErrorReply`] for its sender.
+    pub async fn check_sender(&self, account: &AccountName) -> Result<(), ErrorReply> {
+        let accounts = std::slice::from_ref(account);
+        if self.unusable(accounts, Footing::Log).await?.is_empty() {
+            return Ok(());
+        }
+        let message = "the account was disabled, or does not exist; nothing was sent";
+        Err(ErrorReply::new(ErrorCode::Unauthenticated, message))
+    }
+
+    /// Those of the accounts that do not exist, or are disabled.
+    async fn unusable(
+        &self,
+        accounts: &[AccountName],
+        footing: Footing,
+    ) -> Result<Vec<AccountName>, ErrorReply> {
         let (asked, unsure) = {
             let (memory, now) = (self.memory(), Instant::now());
-            let unsure = recipients
+            let unsure = accounts
                 .iter()
                 .filter(|account| !memory.exists(account, now));
             (memory.asked(), unsure.cloned().collect::<Vec<_>>())
         };
         if unsure.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let question = LookupAccounts { accounts: unsure };
-        let answer: AccountsLookedUp = self
-            .registration
-            .ask(RsVerb::LookupAccounts, &question)
-            .await?;
+        let answer: AccountsLookedUp = self.ask(RsVerb::LookupAccounts, &question, footing).await?;
         let unknown = answer.unknown;
         let now = Instant::now();
         let found = question
@@ -128,15 +184,19 @@ impl Accounts {
         let mut memory = self.memory();
         found.for_each(|account| memory.found(asked, account, now));
         drop(memory);
-        if unknown.is_empty() {
-            return Ok(());
+        Ok(unknown)
+    }
+
+    async fn ask<Q: Serialize + Sync, T: DeserializeOwned>(
+        &self,
+        verb: RsVerb,
+        question: &Q,
+        footing: Footing,
+    ) -> Result<T, ErrorReply> {
+        match footing {
+            Footing::Log => self.registration.ask(verb, question).await,
+            Footing::Reading | Footing::Queueing => self.registration.ask_any(verb, question).await,
         }
-        let names: Vec<_> = unknown.into_iter().map(String::from).collect();
-        let message = format!(
-            "unknown or disabled recipients: {}; nothing was sent",
-            names.join(", ")
-        );
-        Err(ErrorReply::new(ErrorCode::UnknownRecipients, message).about(names))
     }
 
     fn memory(&self) -> MutexGuard<'_, Credentials> {

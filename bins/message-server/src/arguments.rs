@@ -6,6 +6,8 @@ use clap::Parser;
 use yoshi_service::database::DatabaseArgs;
 use yoshi_service::{ConfigurationError, HasServerArgs, ServerArgs};
 
+use crate::outbox::Limits;
+
 /// A message server: holds all tasks of all accounts, is home of some of
 /// them, and replicates every new task through the log.
 #[derive(Debug, Parser)]
@@ -30,6 +32,27 @@ pub struct Arguments {
           value_parser = clap::value_parser!(u64).range(0..=60))]
     pub remember_seconds: u64,
 
+    /// Seconds that the log must be out of reach before tasks are queued in this
+    /// server's outbox; longer than an election among the nodes of NATS takes.
+    #[arg(long, env = "YOSHI_QUEUE_AFTER_SECONDS", default_value_t = 10,
+          value_parser = clap::value_parser!(u64).range(0..=3600))]
+    pub queue_after_seconds: u64,
+
+    /// Tasks that the outbox may hold; more are answered "busy".
+    #[arg(long, env = "YOSHI_OUTBOX_ENTRIES_MAX", default_value_t = 100_000,
+          value_parser = clap::value_parser!(u64).range(0..=10_000_000))]
+    pub outbox_entries_max: u64,
+
+    /// Mebibytes of tasks that the outbox may hold; more are answered "busy".
+    #[arg(long, env = "YOSHI_OUTBOX_MEBIBYTES_MAX", default_value_t = 512,
+          value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
+    pub outbox_mebibytes_max: u64,
+
+    /// Seconds between two comparisons of rows with the other message servers.
+    #[arg(long, env = "YOSHI_COMPARE_SECONDS", default_value_t = 30,
+          value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub compare_seconds: u64,
+
     /// Requests that may be worked on at once; more are answered "busy".
     #[arg(long, env = "YOSHI_REQUESTS_MAX", default_value_t = 10_000,
           value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -41,6 +64,27 @@ impl Arguments {
     #[must_use]
     pub fn beta(&self) -> Duration {
         Duration::from_secs(self.beta_seconds)
+    }
+
+    /// How long the log must be out of reach before tasks are queued.
+    #[must_use]
+    pub fn queue_after(&self) -> Duration {
+        Duration::from_secs(self.queue_after_seconds)
+    }
+
+    /// How much the outbox may hold.
+    #[must_use]
+    pub fn outbox(&self) -> Limits {
+        Limits {
+            entries_max: self.outbox_entries_max,
+            bytes_max: self.outbox_mebibytes_max * 1024 * 1024,
+        }
+    }
+
+    /// The time between two comparisons of rows.
+    #[must_use]
+    pub fn compare(&self) -> Duration {
+        Duration::from_secs(self.compare_seconds)
     }
 
     /// How long a verified credential is remembered.
@@ -57,5 +101,9 @@ impl HasServerArgs for Arguments {
 
     fn check(&self) -> Result<(), ConfigurationError> {
         self.database.check()
+    }
+
+    fn log(&self) -> Option<&'static str> {
+        Some(yoshi_protocol::subject::TASKS_STREAM)
     }
 }

@@ -23,6 +23,8 @@ pub struct Credentials {
     accounts: HashMap<AccountName, Remembered>,
     /// Rises with every account change.
     changes: u64,
+    /// Whether answers come from any registration server, without a primary.
+    without_primary: bool,
 }
 
 #[derive(Default)]
@@ -45,6 +47,15 @@ impl Credentials {
             keep,
             accounts: HashMap::new(),
             changes: 0,
+            without_primary: false,
+        }
+    }
+
+    /// Tells whether answers come without a primary from now on. What was
+    /// learned so is forgotten once there is one again: it may know better.
+    pub fn without_primary(&mut self, without: bool) {
+        if std::mem::replace(&mut self.without_primary, without) && !without {
+            self.forget_all();
         }
     }
 
@@ -194,6 +205,17 @@ mod tests {
         memory.forget(&[ana()]);
         assert!(!memory.is_verified(&ana(), &password("old"), now));
         memory.verified(asked, &ana(), &password("old"), now);
+        assert!(!memory.is_verified(&ana(), &password("old"), now));
+    }
+
+    #[test]
+    fn what_was_learned_without_a_primary_is_forgotten_with_one() {
+        let now = Instant::now();
+        let mut memory = Credentials::new([7; 32], Duration::from_secs(60));
+        memory.verified(memory.asked(), &ana(), &password("old"), now);
+        memory.without_primary(true);
+        assert!(memory.is_verified(&ana(), &password("old"), now));
+        memory.without_primary(false);
         assert!(!memory.is_verified(&ana(), &password("old"), now));
     }
 

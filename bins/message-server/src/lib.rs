@@ -4,35 +4,33 @@
 
 pub mod accounts;
 pub mod arguments;
+pub mod compare;
 pub mod credentials;
+pub mod footing;
+mod life;
 pub mod machine;
 pub mod membership;
+pub mod operate;
+pub mod outbox;
 pub mod poll;
 pub mod registration;
 pub mod requests;
 pub mod roster;
 pub mod rules;
 pub mod send;
+mod status;
 pub mod store;
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::sync::Semaphore;
-use yoshi_protocol::subject::{self, Role};
-use yoshi_protocol::{Incarnation, ServerId};
-use yoshi_replica::{DatabaseError, ReplicaError, Running, Settings, StartError};
+use yoshi_protocol::subject;
+use yoshi_replica::{DatabaseError, ReplicaError, StartError};
 use yoshi_service::{Context, database};
 
 use crate::accounts::Accounts;
 use crate::arguments::Arguments;
-use crate::machine::Tasks;
-use crate::membership::{Destroyed, Ears, Membership};
+use crate::life::{End, Life};
+use crate::membership::Destroyed;
+use crate::operate::Anew;
 use crate::registration::Registration;
-use crate::requests::{Requests, Server};
-
-/// How long past β a task may wait for the log.
-const WAIT_SLACK: Duration = Duration::from_secs(5);
 
 /// Why a message server ends with an error.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +41,9 @@ pub enum Error {
     /// Its identity cannot be read.
     #[error("the server's identity cannot be read")]
     Identity(#[from] DatabaseError),
+    /// Its outbox cannot be read.
+    #[error("the outbox cannot be read")]
+    Outbox(#[from] store::outbox::Error),
     /// NATS refused a subscription.
     #[error("NATS refused a subscription")]
     Subscribe(#[from] async_nats::SubscribeError),
@@ -52,98 +53,65 @@ pub enum Error {
     /// The replica must not go on.
     #[error("this server must not go on")]
     Replica(#[from] ReplicaError),
+    /// It was to begin anew, and could not.
+    #[error("the server cannot begin anew: {0}; ask for it again once it runs")]
+    Anew(&'static str),
     /// An operator destroyed it.
     #[error(transparent)]
     Destroyed(#[from] Destroyed),
 }
 
-/// Runs a message server until it is asked to stop.
+/// Runs a message server until it is asked to stop: one life after the other,
+/// because an operator may want it to begin anew.
 ///
 /// # Errors
 /// [`Error`].
 pub async fn run(arguments: Arguments, context: Context) -> Result<(), Error> {
-    let migrations = vec![yoshi_replica::migrations(), store::migrations()];
-    let pool = database::open(&arguments.database, &context, migrations).await?;
-    let id = yoshi_replica::identity(&pool).await?;
-    if let Err(error) = context.discovery.identify(id).await {
-        tracing::warn!(%error, "the server is not listed among the NATS services");
-    }
-    let incarnation = Incarnation::random();
-    tracing::info!(server = %id, %incarnation, "message server {id}");
-
-    let nats = &context.nats;
-    let ears = Ears::open(nats).await?;
-    let registration = Registration::listen(nats.clone()).await?;
-    let accounts = Accounts::listen(nats, registration, arguments.remember()).await?;
-    let membership = Membership::new(id, incarnation);
-    membership.join(nats).await?;
-
-    let settings = settings(id, incarnation, &arguments);
-    let (replica, mut running) = yoshi_replica::start(
-        settings,
-        nats.clone(),
-        pool.clone(),
-        Tasks,
-        membership.peers(),
-    )
-    .await?;
-    let mut requests = Requests::open(nats, id).await?;
-    let requests_max = arguments.requests_max as usize;
-    let server = Arc::new(Server {
-        nats: nats.clone(),
-        accounts,
-        replica: replica.clone(),
-        pool,
-        membership: membership.clone(),
-        wait_max: arguments.beta() + WAIT_SLACK,
-        permits: Arc::new(Semaphore::new(requests_max)),
-    });
-    tokio::select! {
-        () = context.shutdown.requested() => {}
-        ended = running.finished() => return Ok(ended?),
-        destroyed = membership.run(&context, &replica, ears) => {
-            tracing::warn!("{destroyed}");
-            context.shutdown.request();
+    let registration = Registration::listen(context.nats.clone()).await?;
+    let accounts = Accounts::listen(&context.nats, registration, arguments.remember()).await?;
+    let mut anew = None;
+    loop {
+        // Each life has connections of its own: nothing that an earlier one left
+        // under way can be finished on them.
+        let migrations = vec![yoshi_replica::migrations(), store::migrations()];
+        let pool = database::open(&arguments.database, &context, migrations).await?;
+        let was: Option<Anew> = anew.take();
+        if let Some(anew) = was {
+            begin_anew(&pool, anew).await?;
         }
-        () = requests.serve(&server) => {}
+        let id = yoshi_replica::identity(&pool).await?;
+        if let Err(error) = context.discovery.identify(id).await {
+            tracing::warn!(%error, "the server is not listed among the NATS services");
+        }
+        let life = Life {
+            arguments: &arguments,
+            context: &context,
+            accounts: &accounts,
+            pool: &pool,
+            id,
+            began_empty: matches!(was, Some(Anew::Empty(_))),
+        };
+        let end = Box::pin(life.live()).await;
+        pool.close();
+        match end? {
+            End::Stop => return Ok(()),
+            End::Anew(how) => anew = Some(how),
+        }
     }
-    drain(
-        &membership,
-        &context,
-        &server,
-        &mut requests,
-        running,
-        requests_max,
-    )
-    .await;
+}
+
+/// Forgets what is to be forgotten.
+async fn begin_anew(pool: &deadpool_postgres::Pool, anew: Anew) -> Result<(), DatabaseError> {
+    match anew {
+        Anew::Empty(stream) => {
+            store::fork::forget(pool, subject::TASKS_STREAM, stream).await?;
+            tracing::warn!("the database is empty now, and will be filled anew");
+        }
+        Anew::AsItIs => {
+            store::fork::unmark(pool).await?;
+            tracing::warn!("the database is trusted as it is");
+        }
+    }
+    metrics::gauge!("yoshi_forked").set(0.0);
     Ok(())
-}
-
-fn settings(id: ServerId, incarnation: Incarnation, arguments: &Arguments) -> Settings {
-    Settings {
-        role: Role::Ms,
-        stream: subject::TASKS_STREAM.to_owned(),
-        id,
-        incarnation,
-        beta: arguments.beta(),
-    }
-}
-
-/// Finishes what is in hand: no new requests, then the queued ones, then the log.
-async fn drain(
-    membership: &Membership,
-    context: &Context,
-    server: &Arc<Server>,
-    requests: &mut Requests,
-    running: Running,
-    requests_max: usize,
-) {
-    membership.drain(context, &server.replica).await;
-    requests.drain().await;
-    requests.serve(server).await;
-    let every = u32::try_from(requests_max).unwrap_or(u32::MAX);
-    // The semaphore is never closed, so this only waits for the last request.
-    drop(server.permits.acquire_many(every).await);
-    running.stop().await;
-    tracing::info!("everything in hand is done");
 }

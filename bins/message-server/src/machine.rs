@@ -109,7 +109,7 @@ fn decode(entry: &Entry) -> Option<SendEntry> {
         epoch,
         account,
     } = decoded.ok()?;
-    let task = NewTask::decode(&content).map_err(|error| {
+    let task = NewTask::decode_logged(&content).map_err(|error| {
         tracing::error!(position = %entry.position, %error, "a task in the log cannot be read");
     });
     // Postgres has no unsigned integers; no honest server makes such an epoch.

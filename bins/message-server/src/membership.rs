@@ -14,11 +14,15 @@ use yoshi_protocol::message::roster::{
 };
 use yoshi_protocol::message::task::ServerApplied;
 use yoshi_protocol::{Incarnation, Position, ServerId, subject};
-use yoshi_replica::{Handle, Peer};
+use yoshi_replica::{Handle, Peer, Standing};
 use yoshi_service::{Context, request};
 
+use self::wishes::Wishes;
+use crate::footing::{Footing, LogWatch};
 use crate::roster::{Roster, SILENT_MAX};
 use crate::rules::Outcome;
+
+mod wishes;
 
 const PING_EVERY: Duration = Duration::from_secs(1);
 /// How soon a ping tells of a new position: inboxes show from it how many
@@ -42,12 +46,15 @@ pub struct Membership {
     roster: Arc<Mutex<Roster>>,
     peers: Arc<watch::Sender<Vec<Peer>>>,
     state: Arc<watch::Sender<MsState>>,
+    footing: Arc<watch::Sender<Footing>>,
+    queue_after: Duration,
     in_hand: Arc<AtomicU32>,
+    wishes: Wishes,
 }
 
 /// What this server knows of its own place.
-#[derive(Default)]
 struct Place {
+    log: LogWatch,
     /// Since when it has been at the tail of the log.
     at_tail_since: Option<Instant>,
     /// When it last heard its own ping: it can listen, then.
@@ -57,6 +64,19 @@ struct Place {
     tail: Position,
     /// The position that the latest early ping told.
     told: Position,
+}
+
+impl Place {
+    fn new(queue_after: Duration) -> Self {
+        Self {
+            log: LogWatch::new(queue_after),
+            at_tail_since: None,
+            echo: None,
+            latest: Position::ZERO,
+            tail: Position::ZERO,
+            told: Position::ZERO,
+        }
+    }
 }
 
 /// What a server must do about a message from the others.
@@ -90,16 +110,20 @@ impl Ears {
 }
 
 impl Membership {
-    /// A server that has not joined yet.
+    /// A server that has not joined yet. It queues once the log has been out of
+    /// reach for `queue_after`.
     #[must_use]
-    pub fn new(id: ServerId, incarnation: Incarnation) -> Self {
+    pub fn new(id: ServerId, incarnation: Incarnation, queue_after: Duration) -> Self {
         Self {
             id,
             incarnation,
             roster: Arc::default(),
             peers: Arc::new(watch::Sender::new(Vec::new())),
             state: Arc::new(watch::Sender::new(MsState::Joining)),
+            footing: Arc::new(watch::Sender::new(Footing::Log)),
+            queue_after,
             in_hand: Arc::default(),
+            wishes: Wishes::default(),
         }
     }
 
@@ -114,9 +138,24 @@ impl Membership {
     #[must_use]
     pub fn state(&self, replica: &Handle<Outcome>) -> MsState {
         match *self.state.borrow() {
+            MsState::Serving if self.is_stopped() => MsState::Behind,
             MsState::Serving if !replica.is_at_tail(CONFIRMED_MAX) => MsState::Behind,
             state => state,
         }
+    }
+
+    /// What this server goes by.
+    #[must_use]
+    pub fn footing(&self) -> Footing {
+        *self.footing.borrow()
+    }
+
+    /// Waits until this server queues.
+    pub async fn queueing(&self) {
+        let mut footing = self.footing.subscribe();
+        let queueing = footing.wait_for(|footing| *footing == Footing::Queueing);
+        // Whoever asks holds the sender, too.
+        queueing.await.map(drop).unwrap_or_default();
     }
 
     /// How far every live server is, this one included, by id.
@@ -173,14 +212,15 @@ impl Membership {
         &self,
         context: &Context,
         replica: &Handle<Outcome>,
-        mut ears: Ears,
+        ears: &mut Ears,
     ) -> Destroyed {
         let mut tick = tokio::time::interval(PING_EVERY);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut news = tokio::time::interval(PING_NEWS_EVERY);
         news.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut standing = replica.standing();
-        let mut place = Place::default();
+        let mut wishes = self.wishes.changes();
+        let mut place = Place::new(self.queue_after);
         loop {
             tokio::select! {
                 Some(message) = ears.pings.next() => self.heard_ping(&message, &mut place),
@@ -190,6 +230,7 @@ impl Membership {
                     Heard::Destroyed => return Destroyed(self.id),
                 },
                 Ok(()) = standing.changed() => {}
+                () = wishes.changed() => {}
                 _ = news.tick() => {
                     if place.told != replica.applied() {
                         place.told = replica.applied();
@@ -225,18 +266,28 @@ impl Membership {
 
     /// Finds out what this server is able to do; answers whether that changed.
     fn settle(&self, context: &Context, replica: &Handle<Outcome>, place: &mut Place) -> bool {
-        if !replica.is_at_tail(CONFIRMED_MAX) {
+        self.find_footing(replica, place);
+        let before = *self.state.borrow();
+        let draining = self.wishes.is_draining();
+        // Roots do not wait for a server that drains: it must announce itself
+        // anew before it serves again.
+        let undone = before == MsState::Draining && !draining;
+        if undone || !replica.is_at_tail(CONFIRMED_MAX) {
             place.at_tail_since = None;
+        }
+        let refusal = self.refusal();
+        if let Some(refusal) = &refusal {
+            context.health.not_ready(refusal.as_str());
         }
         let settled = place
             .at_tail_since
             .is_some_and(|since| since.elapsed() >= SETTLE);
-        let before = *self.state.borrow();
         let state = match before {
-            MsState::Draining => MsState::Draining,
+            _ if refusal.is_some() => MsState::Behind,
+            _ if draining => MsState::Draining,
             _ if settled => MsState::Serving,
             MsState::Joining => MsState::Joining,
-            MsState::Serving | MsState::Behind => MsState::Behind,
+            MsState::Serving | MsState::Behind | MsState::Draining => MsState::Behind,
         };
         if state == before {
             return false;
@@ -246,10 +297,27 @@ impl Membership {
         tracing::info!(?state, ?standing, "this server is {state:?}");
         if state == MsState::Serving {
             context.health.ready();
-        } else {
+        } else if refusal.is_none() {
             context.health.not_ready(format!("{state:?}: {standing:?}"));
         }
         true
+    }
+
+    /// Finds out whether this server must do without the log.
+    fn find_footing(&self, replica: &Handle<Outcome>, place: &mut Place) {
+        let out_of_reach = *replica.standing().borrow() == Standing::OutOfReach;
+        let state = *self.state.borrow();
+        let footing = match place.log.look(out_of_reach, state, Instant::now()) {
+            // Its word is worth nothing any more.
+            Footing::Queueing if self.is_stopped() => Footing::Reading,
+            footing => footing,
+        };
+        let changed = self
+            .footing
+            .send_if_modified(|known| std::mem::replace(known, footing) != footing);
+        if changed {
+            tracing::warn!(?footing, "this server goes by {footing:?}");
+        }
     }
 
     async fn ping(&self, context: &Context, replica: &Handle<Outcome>) {
@@ -259,6 +327,7 @@ impl Membership {
             load: self.in_hand.load(Ordering::Relaxed),
             state: self.state(replica),
             applied: replica.applied(),
+            stopped: self.is_stopped(),
             incarnation: self.incarnation,
         };
         let published = context

@@ -11,6 +11,8 @@ use yoshi_protocol::{AccountName, ErrorCode, ErrorReply, Position};
 use yoshi_replica::Handle;
 
 use crate::accounts::Accounts;
+use crate::footing::Footing;
+use crate::outbox::Outbox;
 use crate::rules::Outcome;
 use crate::store::poll::{self, List, StoredTask};
 
@@ -27,6 +29,10 @@ pub struct Polls<'a> {
     pub pool: &'a Pool,
     /// Whether this server may lack what was accounted for elsewhere.
     pub behind: bool,
+    /// What this server goes by.
+    pub footing: Footing,
+    /// Tasks that are not in the log yet.
+    pub outbox: &'a Outbox,
     /// How far every live server is, this one included.
     pub servers: Vec<ServerApplied>,
 }
@@ -43,7 +49,7 @@ impl Polls<'_> {
     ) -> Result<ClientPolled, ErrorReply> {
         let request: ClientPoll = cbor::decode(payload, Bound::REQUEST)?;
         self.accounts
-            .authenticate(&account, request.credential)
+            .authenticate(&account, request.credential, self.footing)
             .await?;
         let applied = self.reach(request.since).await?;
         let list = match request.view {
@@ -53,7 +59,10 @@ impl Polls<'_> {
                 let client = self.pool.get().await.map_err(|error| failure(&error))?;
                 let task = poll::one(&client, &account, id).await;
                 let task = task.map_err(|error| failure(&error))?;
-                let task = task.ok_or_else(|| self.not_found())?;
+                let Some(task) = task else {
+                    let queued = self.outbox.find(&account, id).await?;
+                    return Err(queued.unwrap_or_else(|| self.not_found()));
+                };
                 let cursor = task.changed.max(request.since);
                 return Ok(self.answer(vec![task], false, cursor));
             }
@@ -88,7 +97,7 @@ impl Polls<'_> {
             Ok(Ok(applied)) => Ok(*applied),
             Ok(Err(_)) | Err(_) => {
                 let message = format!(
-                    "this server stands at {}, before your cursor {since}; try again, or poll from 0",
+                    "the server has only applied up to position {}, which is before your cursor {since}; try again, or poll from 0",
                     self.replica.applied()
                 );
                 Err(ErrorReply::new(ErrorCode::Behind, message))

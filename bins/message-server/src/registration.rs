@@ -19,6 +19,9 @@ use yoshi_service::request::{self, request};
 /// How long one client's request waits for the registration servers in all.
 const DEADLINE: Duration = Duration::from_secs(8);
 const TRY_TIMEOUT: Duration = Duration::from_secs(3);
+/// How often any registration server is asked before the client hears of it:
+/// each try may reach another one.
+const ANY_TRIES: u32 = 3;
 const LB_TIMEOUT: Duration = Duration::from_secs(1);
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
 const PAUSE_LONGEST: Duration = Duration::from_secs(1);
@@ -98,6 +101,33 @@ impl Registration {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(PAUSE_LONGEST);
         }
+    }
+
+    /// Asks any registration server, primary or not, for what its own database
+    /// says: while the log is out of reach none can be primary. `verb` must be
+    /// one that any of them answers.
+    ///
+    /// # Errors
+    /// An [`ErrorReply`] for the client.
+    pub async fn ask_any<Q: Serialize + Sync, T: DeserializeOwned>(
+        &self,
+        verb: RsVerb,
+        question: &Q,
+    ) -> Result<T, ErrorReply> {
+        let subject = subject::rs_any(verb).expect("only such verbs are asked");
+        for _ in 0..ANY_TRIES {
+            let answer = request(&self.nats, subject.to_owned(), question, TRY_TIMEOUT).await;
+            match answer {
+                Ok(answer) => return Ok(answer),
+                Err(request::Error::Refused(refusal)) if !refusal.code.is_retryable() => {
+                    return Err(refusal);
+                }
+                Err(error) => tracing::debug!(%error, "a registration server did not answer"),
+            }
+            tokio::time::sleep(PAUSE_FIRST).await;
+        }
+        let message = "the log is out of reach, and no registration server answers; try again";
+        Err(ErrorReply::new(ErrorCode::Unavailable, message))
     }
 
     /// QUERY_LB_FOR_RS.

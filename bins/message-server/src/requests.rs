@@ -1,5 +1,5 @@
-//! Clients' requests, as the load balancers forward them: at most so many in
-//! hand at once, each served by a task of its own.
+//! Requests of clients and of other servers' outboxes, as the load balancers
+//! forward them: at most so many in hand at once, each served by a task of its own.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,6 +10,7 @@ use deadpool_postgres::Pool;
 use futures::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use yoshi_protocol::message::roster::MsState;
+use yoshi_protocol::message::task::{ClientPolled, Sent};
 use yoshi_protocol::subject::{self, ClientVerb};
 use yoshi_protocol::{AccountName, Epoch, ErrorCode, ErrorReply, ServerId, header};
 use yoshi_replica::Handle;
@@ -17,6 +18,7 @@ use yoshi_service::request::respond;
 
 use crate::accounts::Accounts;
 use crate::membership::Membership;
+use crate::outbox::Outbox;
 use crate::poll::Polls;
 use crate::rules::Outcome;
 use crate::send;
@@ -33,6 +35,8 @@ pub struct Server {
     pub pool: Pool,
     /// Whether this server may serve.
     pub membership: Membership,
+    /// What it takes while the log is out of reach.
+    pub outbox: Outbox,
     /// How long a task may wait for the log before its outcome is answered as
     /// unknown: a request must not hold its permit for ever.
     pub wait_max: Duration,
@@ -40,10 +44,20 @@ pub struct Server {
     pub permits: Arc<Semaphore>,
 }
 
-/// The two subscriptions of a message server.
+/// The subscriptions of a message server.
 pub struct Requests {
     tasks: Subscriber,
     polls: Subscriber,
+    outboxes: Subscriber,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, Copy)]
+enum Asked {
+    Task,
+    Poll,
+    /// OUTBOX_TO_HOME.
+    FromOutbox,
 }
 
 impl Requests {
@@ -57,6 +71,7 @@ impl Requests {
             .await?;
         Ok(Self {
             tasks,
+            outboxes: nats.subscribe(subject::ms_outbox_all(id)).await?,
             polls: nats
                 .subscribe(subject::ms_client_all(id, ClientVerb::Poll))
                 .await?,
@@ -66,18 +81,19 @@ impl Requests {
     /// Serves requests until the subscriptions end, which they do after a drain.
     pub async fn serve(&mut self, server: &Arc<Server>) {
         loop {
-            let (verb, message) = tokio::select! {
-                Some(message) = self.tasks.next() => (ClientVerb::Task, message),
-                Some(message) = self.polls.next() => (ClientVerb::Poll, message),
+            let (asked, message) = tokio::select! {
+                Some(message) = self.tasks.next() => (Asked::Task, message),
+                Some(message) = self.polls.next() => (Asked::Poll, message),
+                Some(message) = self.outboxes.next() => (Asked::FromOutbox, message),
                 else => return,
             };
-            Arc::clone(server).take(verb, message).await;
+            Arc::clone(server).take(asked, message).await;
         }
     }
 
     /// Takes no more requests; those delivered already are still served.
     pub async fn drain(&mut self) {
-        for subscription in [&mut self.tasks, &mut self.polls] {
+        for subscription in [&mut self.tasks, &mut self.polls, &mut self.outboxes] {
             if let Err(error) = subscription.drain().await {
                 tracing::warn!(%error, "a subscription could not be drained");
             }
@@ -98,7 +114,7 @@ impl Drop for InHand {
 }
 
 impl Server {
-    async fn take(self: Arc<Self>, verb: ClientVerb, message: Message) {
+    async fn take(self: Arc<Self>, asked: Asked, message: Message) {
         let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
             metrics::counter!("yoshi_requests_refused_busy_total").increment(1);
             let busy = ErrorReply::new(ErrorCode::Busy, "the server has its hands full; try again");
@@ -112,48 +128,40 @@ impl Server {
             _permit: permit,
         };
         tokio::spawn(async move {
-            match verb {
-                ClientVerb::Task => respond(&self.nats, &message, self.task(&message).await).await,
-                _ => respond(&self.nats, &message, self.poll(&message).await).await,
+            match asked {
+                Asked::Task => respond(&self.nats, &message, self.task(&message).await).await,
+                Asked::Poll => respond(&self.nats, &message, self.poll(&message).await).await,
+                Asked::FromOutbox => {
+                    respond(&self.nats, &message, self.queued_elsewhere(&message).await).await;
+                }
             }
             drop(in_hand);
         });
     }
 
-    async fn task(
-        &self,
-        message: &Message,
-    ) -> Result<yoshi_protocol::message::task::Sent, ErrorReply> {
+    async fn task(&self, message: &Message) -> Result<Sent, ErrorReply> {
+        self.membership.check_not_stopped()?;
         let account = account(message)?;
-        let epoch = epoch(message)?;
-        match self.membership.state(&self.replica) {
-            MsState::Serving => {}
-            state @ (MsState::Joining | MsState::Behind | MsState::Draining) => {
-                let message = format!("this server is {state:?} and takes no tasks; try again");
-                return Err(ErrorReply::new(ErrorCode::Behind, message));
-            }
-        }
-        send::serve(
-            &self.accounts,
-            &self.replica,
-            account,
-            epoch,
-            &message.payload,
-            self.wait_max,
-        )
-        .await
+        send::serve(self, account, epoch(message)?, &message.payload).await
     }
 
-    async fn poll(
-        &self,
-        message: &Message,
-    ) -> Result<yoshi_protocol::message::task::ClientPolled, ErrorReply> {
+    async fn queued_elsewhere(&self, message: &Message) -> Result<Sent, ErrorReply> {
+        self.membership.check_not_stopped()?;
+        let account = subject::parse_ms_outbox(&message.subject).ok_or_else(nameless)?;
+        send::serve_outbox(self, account, epoch(message)?, &message.payload).await
+    }
+
+    async fn poll(&self, message: &Message) -> Result<ClientPolled, ErrorReply> {
+        // It must not show rows that may be wrong.
+        self.membership.check_not_stopped()?;
         let account = account(message)?;
         let polls = Polls {
             accounts: &self.accounts,
             replica: &self.replica,
             pool: &self.pool,
             behind: self.membership.state(&self.replica) != MsState::Serving,
+            footing: self.membership.footing(),
+            outbox: &self.outbox,
             servers: self.membership.servers(self.replica.applied()),
         };
         polls.serve(account, &message.payload).await
@@ -161,8 +169,11 @@ impl Server {
 }
 
 fn account(message: &Message) -> Result<AccountName, ErrorReply> {
-    let account = subject::parse_ms_client(&message.subject);
-    account.ok_or_else(|| ErrorReply::new(ErrorCode::InvalidName, "the subject names no account"))
+    subject::parse_ms_client(&message.subject).ok_or_else(nameless)
+}
+
+fn nameless() -> ErrorReply {
+    ErrorReply::new(ErrorCode::InvalidName, "the subject names no account")
 }
 
 fn epoch(message: &Message) -> Result<Epoch, ErrorReply> {

@@ -1,15 +1,16 @@
 //! Who else is there, from PING_MS and MS_DOWN. Pure: time is passed in.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use yoshi_protocol::message::roster::{DownReason, MsDown, MsState, PingMs};
 use yoshi_protocol::message::task::ServerApplied;
 use yoshi_protocol::{Position, ServerId};
 use yoshi_replica::Peer;
+use yoshi_service::liveness::Hearing;
 
-/// How long a server may be silent before it is gone.
-pub const SILENT_MAX: Duration = Duration::from_secs(3);
+pub use yoshi_service::liveness::SILENT_MAX;
+
 /// Servers remembered at most; an organisation runs a handful.
 const SERVERS_MAX: usize = 1_000;
 
@@ -18,6 +19,7 @@ const SERVERS_MAX: usize = 1_000;
 pub struct Roster {
     servers: BTreeMap<ServerId, Server>,
     destroyed: std::collections::BTreeSet<ServerId>,
+    hearing: Hearing,
 }
 
 #[derive(Debug)]
@@ -56,16 +58,13 @@ impl Roster {
         }
     }
 
-    /// Drops servers that have been silent for too long. Silence proves nothing
-    /// while this server could not listen: those it knows get their time anew.
+    /// Drops servers that have been silent for too long. `listening`: whether
+    /// this server could hear the others just now.
     pub fn sweep(&mut self, now: Instant, listening: bool) {
-        if !listening {
-            self.servers
-                .values_mut()
-                .for_each(|server| server.heard = now);
-        }
+        self.hearing.look(now, listening);
+        let hearing = &self.hearing;
         self.servers
-            .retain(|_, server| now.duration_since(server.heard) < SILENT_MAX);
+            .retain(|_, server| !hearing.is_gone(server.heard));
     }
 
     /// The servers that follow the log beside this one. Success waits for the
@@ -80,6 +79,7 @@ impl Roster {
                 incarnation: ping.incarnation,
                 applied: ping.applied,
                 counts: match ping.state {
+                    _ if ping.stopped => false,
                     MsState::Serving => true,
                     MsState::Joining | MsState::Behind => *is_level,
                     MsState::Draining => false,
@@ -88,10 +88,26 @@ impl Roster {
             .collect()
     }
 
-    /// How far each of them had applied the log when last heard.
+    /// Those that can be asked about their rows.
+    #[must_use]
+    pub fn neighbours(&self) -> Vec<ServerId> {
+        let going = self.servers.values().filter(|server| !server.ping.stopped);
+        going.map(|server| server.ping.id).collect()
+    }
+
+    /// Whether another server serves, and has applied the log up to here.
+    #[must_use]
+    pub fn serves(&self, applied: Position) -> bool {
+        self.servers.values().any(|Server { ping, .. }| {
+            ping.state == MsState::Serving && ping.applied >= applied
+        })
+    }
+
+    /// How far each of them had applied the log when last heard. A server whose
+    /// rows are wrong counts for nothing.
     #[must_use]
     pub fn applied(&self) -> Vec<ServerApplied> {
-        let servers = self.servers.values();
+        let servers = self.servers.values().filter(|server| !server.ping.stopped);
         servers
             .map(|Server { ping, .. }| ServerApplied {
                 id: ping.id,
@@ -113,6 +129,7 @@ mod tests {
             load: 0,
             state,
             applied: Position(applied),
+            stopped: false,
             incarnation: Incarnation::random(),
         }
     }
@@ -135,15 +152,35 @@ mod tests {
     }
 
     #[test]
+    fn a_stopped_server_counts_for_nothing() {
+        let (mut roster, now, id) = (Roster::default(), Instant::now(), ServerId::random());
+        roster.heard(ping(id, MsState::Serving, 9), Position(9), now);
+        assert!(roster.serves(Position(9)) && !roster.serves(Position(10)));
+        assert_eq!(roster.neighbours(), [id]);
+        let stopped = PingMs {
+            stopped: true,
+            ..ping(id, MsState::Behind, 9)
+        };
+        roster.heard(stopped, Position(9), now);
+        assert_eq!(counts(&roster), [false], "level, and yet not waited for");
+        assert!(roster.neighbours().is_empty() && roster.applied().is_empty());
+        assert!(!roster.serves(Position::ZERO));
+    }
+
+    #[test]
     fn a_silent_server_is_gone_and_a_destroyed_one_stays_gone() {
         let (mut roster, now, id) = (Roster::default(), Instant::now(), ServerId::random());
         roster.heard(ping(id, MsState::Serving, 5), Position(5), now);
-        roster.sweep(now + SILENT_MAX / 2, true);
-        assert_eq!(roster.peers().len(), 1);
-        roster.sweep(now + SILENT_MAX, false);
-        assert_eq!(roster.peers().len(), 1, "this server was deaf");
-        roster.sweep(now + SILENT_MAX * 2, true);
-        assert!(roster.peers().is_empty());
+        let mut sweep_until = |seconds: std::ops::Range<u32>, listening: bool| {
+            for second in seconds {
+                roster.sweep(now + second * SILENT_MAX / 3, listening);
+            }
+            roster.peers().len()
+        };
+        assert_eq!(sweep_until(0..4, true), 1);
+        assert_eq!(sweep_until(4..9, false), 1, "this server was deaf");
+        assert_eq!(sweep_until(9..12, true), 1, "it first listens");
+        assert_eq!(sweep_until(12..13, true), 0);
         roster.down(MsDown {
             id,
             reason: DownReason::Destroyed,

@@ -2,6 +2,8 @@
 //! the accounts and tasks that it touches. Pure and deterministic: every
 //! message server runs them over the same entries and comes to the same rows.
 
+pub mod change;
+
 use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;

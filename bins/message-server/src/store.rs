@@ -1,7 +1,10 @@
 //! All SQL of the message server. It sees rows, never CBOR or subjects.
 
 pub mod apply;
+pub mod compare;
+pub mod fork;
 pub mod log;
+pub mod outbox;
 pub mod poll;
 
 mod embedded {

@@ -1,0 +1,277 @@
+//! What the outbox holds of each account, and when each is due to be sent:
+//! bookkeeping in memory. Pure: time is passed in.
+//!
+//! The rows in the database are the truth; this says without a query whether an
+//! account has any, keeps the bounds, and hands out accounts one at a time.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Instant;
+
+use yoshi_protocol::AccountName;
+
+/// How much the outbox may hold.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Tasks.
+    pub entries_max: u64,
+    /// Bytes of them.
+    pub bytes_max: u64,
+}
+
+/// The bookkeeping.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    limits: Limits,
+    accounts: HashMap<AccountName, Held>,
+    /// The accounts that are not being sent, by the time of their next try.
+    due: BTreeSet<(Instant, AccountName)>,
+    entries: u64,
+    bytes: u64,
+}
+
+/// What is held of one account.
+#[derive(Debug, Default)]
+struct Held {
+    entries: u64,
+    bytes: u64,
+    /// How many of the entries are on their way into the database.
+    coming: u64,
+    /// When it is due; none while it is being sent.
+    due: Option<Instant>,
+    /// How often sending its first entry has failed in a row.
+    failures: u32,
+}
+
+impl Ledger {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            accounts: HashMap::new(),
+            due: BTreeSet::new(),
+            entries: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Tasks that wait, those on their way in included.
+    pub(super) fn entries(&self) -> u64 {
+        self.entries
+    }
+
+    /// Bytes of them.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Whether anything of the account waits.
+    pub(super) fn holds(&self, account: &AccountName) -> bool {
+        self.accounts.contains_key(account)
+    }
+
+    /// Makes room for a task that is about to be put in; false if there is none.
+    pub(super) fn reserve(&mut self, account: &AccountName, bytes: u64, now: Instant) -> bool {
+        if self.entries >= self.limits.entries_max || self.bytes + bytes > self.limits.bytes_max {
+            return false;
+        }
+        self.add(account, 1, bytes, now).coming += 1;
+        true
+    }
+
+    /// The task is in the database.
+    pub(super) fn came(&mut self, account: &AccountName) {
+        if let Some(held) = self.accounts.get_mut(account) {
+            held.coming = held.coming.saturating_sub(1);
+        }
+    }
+
+    /// The task did not go into the database.
+    pub(super) fn release(&mut self, account: &AccountName, bytes: u64) {
+        self.came(account);
+        self.leave(account, bytes);
+    }
+
+    /// One of the account's tasks has left the database.
+    pub(super) fn left(&mut self, account: &AccountName, bytes: u64) {
+        self.leave(account, bytes);
+        if let Some(held) = self.accounts.get_mut(account) {
+            held.failures = 0;
+        }
+    }
+
+    /// The database holds this of an account that may not be known here.
+    pub(super) fn found(&mut self, account: &AccountName, entries: u64, bytes: u64, now: Instant) {
+        if !self.accounts.contains_key(account) {
+            self.add(account, entries, bytes, now);
+        }
+    }
+
+    /// An account that is due; it is being sent from now on.
+    pub(super) fn take_due(&mut self, now: Instant) -> Option<AccountName> {
+        let first = self.due.first()?;
+        if first.0 > now {
+            return None;
+        }
+        let (_, account) = self.due.pop_first()?;
+        if let Some(held) = self.accounts.get_mut(&account) {
+            held.due = None;
+        }
+        Some(account)
+    }
+
+    /// When the next account is due.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.due.first().map(|(due, _)| *due)
+    }
+
+    /// The account is not being sent any more: the database holds nothing of it.
+    /// What is on its way in is looked at later.
+    pub(super) fn emptied(&mut self, account: &AccountName, now: Instant) {
+        let Some(held) = self.accounts.get(account) else {
+            return;
+        };
+        if held.coming > 0 {
+            self.put_off(account, now);
+        } else if let Some(held) = self.accounts.remove(account) {
+            self.entries -= held.entries;
+            self.bytes -= held.bytes;
+        }
+    }
+
+    /// The account's first entry could not be sent. Answers how often in a row.
+    pub(super) fn failed(&mut self, account: &AccountName) -> u32 {
+        let Some(held) = self.accounts.get_mut(account) else {
+            return 0;
+        };
+        held.failures = held.failures.saturating_add(1);
+        held.failures
+    }
+
+    /// The account is not being sent any more, and is due again at `until`.
+    pub(super) fn put_off(&mut self, account: &AccountName, until: Instant) {
+        if let Some(held) = self.accounts.get_mut(account)
+            && held.due.is_none()
+        {
+            held.due = Some(until);
+            self.due.insert((until, account.clone()));
+        }
+    }
+
+    /// Everything that waits for its time is due now: the log is back.
+    pub(super) fn hurry(&mut self, now: Instant) {
+        let waiting = std::mem::take(&mut self.due);
+        for (due, account) in waiting {
+            let due = due.min(now);
+            if let Some(held) = self.accounts.get_mut(&account) {
+                held.due = Some(due);
+                held.failures = 0;
+            }
+            self.due.insert((due, account));
+        }
+    }
+
+    fn add(&mut self, account: &AccountName, entries: u64, bytes: u64, now: Instant) -> &mut Held {
+        self.entries += entries;
+        self.bytes += bytes;
+        let due = &mut self.due;
+        let held = self.accounts.entry(account.clone()).or_insert_with(|| {
+            due.insert((now, account.clone()));
+            Held {
+                due: Some(now),
+                ..Held::default()
+            }
+        });
+        held.entries += entries;
+        held.bytes += bytes;
+        held
+    }
+
+    fn leave(&mut self, account: &AccountName, bytes: u64) {
+        let Some(held) = self.accounts.get_mut(account) else {
+            return;
+        };
+        held.entries = held.entries.saturating_sub(1);
+        let bytes = bytes.min(held.bytes);
+        held.bytes -= bytes;
+        self.entries = self.entries.saturating_sub(1);
+        self.bytes -= bytes;
+        // One that is being sent stays until its sender finds nothing more.
+        if held.entries == 0
+            && held.coming == 0
+            && let Some(due) = held.due
+        {
+            self.due.remove(&(due, account.clone()));
+            self.accounts.remove(account);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn ledger() -> Ledger {
+        Ledger::new(Limits {
+            entries_max: 3,
+            bytes_max: 100,
+        })
+    }
+
+    fn name(text: &str) -> AccountName {
+        AccountName::new(text).unwrap()
+    }
+
+    #[test]
+    fn entries_and_bytes_are_bounded() {
+        let (mut ledger, now) = (ledger(), Instant::now());
+        assert!(!ledger.reserve(&name("ana"), 101, now));
+        assert!(ledger.reserve(&name("ana"), 60, now));
+        assert!(!ledger.reserve(&name("bo"), 41, now));
+        assert!(ledger.reserve(&name("bo"), 40, now));
+        ledger.release(&name("ana"), 60);
+        assert!(!ledger.holds(&name("ana")));
+        assert!(ledger.reserve(&name("bo"), 1, now));
+        assert!(ledger.reserve(&name("bo"), 1, now));
+        assert!(!ledger.reserve(&name("bo"), 1, now), "three are the most");
+        assert_eq!((ledger.entries(), ledger.bytes()), (3, 42));
+    }
+
+    #[test]
+    fn an_account_is_handed_out_once_and_stays_until_it_is_empty() {
+        let (mut ledger, now) = (ledger(), Instant::now());
+        assert!(ledger.reserve(&name("ana"), 10, now));
+        ledger.came(&name("ana"));
+        assert_eq!(ledger.take_due(now), Some(name("ana")));
+        assert_eq!(ledger.take_due(now), None);
+        // Its only task leaves, and another one comes meanwhile.
+        ledger.left(&name("ana"), 10);
+        assert!(ledger.holds(&name("ana")), "it is being sent");
+        assert!(ledger.reserve(&name("ana"), 10, now));
+        ledger.emptied(&name("ana"), now);
+        assert!(ledger.holds(&name("ana")), "one is on its way in");
+        ledger.came(&name("ana"));
+        assert_eq!(ledger.take_due(now), Some(name("ana")));
+        ledger.left(&name("ana"), 10);
+        ledger.emptied(&name("ana"), now);
+        assert!(!ledger.holds(&name("ana")));
+        assert_eq!((ledger.entries(), ledger.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn what_failed_waits_for_its_time_or_for_the_log() {
+        let (mut ledger, now) = (ledger(), Instant::now());
+        let later = now + Duration::from_secs(9);
+        ledger.found(&name("ana"), 2, 20, now);
+        ledger.found(&name("ana"), 2, 20, now);
+        assert_eq!((ledger.entries(), ledger.bytes()), (2, 20));
+        assert_eq!(ledger.take_due(now), Some(name("ana")));
+        assert_eq!(ledger.failed(&name("ana")), 1);
+        ledger.put_off(&name("ana"), later);
+        assert_eq!(ledger.take_due(now), None);
+        assert_eq!(ledger.next_due(), Some(later));
+        ledger.hurry(now);
+        assert_eq!(ledger.take_due(now), Some(name("ana")));
+        assert_eq!(ledger.failed(&name("ana")), 1, "the count began anew");
+    }
+}

@@ -1,0 +1,286 @@
+//! What each verb does, who may do it, and what always holds.
+
+use proptest::prelude::*;
+use yoshi_protocol::Kind;
+
+use super::*;
+
+fn name(text: &str) -> AccountName {
+    AccountName::new(text).unwrap()
+}
+
+fn at(sequence: u64) -> Position {
+    Position::in_block(sequence, 0)
+}
+
+/// A task of ana's, as it stands right after the send.
+fn task(completion: Completion, recipients: &[&str]) -> Task {
+    let recipients: Vec<_> = recipients.iter().map(|text| name(text)).collect();
+    let mut content = NewTask::new("Ship 1.2", recipients.clone());
+    content.completion = completion;
+    let asks = recipients.into_iter().map(|recipient| Ask {
+        recipient,
+        step: Step::default(),
+        before: None,
+        changed: at(1),
+    });
+    Task {
+        id: content.id,
+        sender: name("ana"),
+        revision: 0,
+        withdrawn: false,
+        comments: 0,
+        reminders: 0,
+        asks: asks.collect(),
+        notes: BTreeMap::new(),
+        public: at(1),
+        actor: name("ana"),
+        changed: at(1),
+        content,
+    }
+}
+
+fn does(task: &mut Task, actor: &str, verb: Verb) {
+    let latest = task.asks.iter().map(|ask| ask.changed).max().unwrap();
+    let next = at(latest.max(task.changed).sequence() + 1);
+    task.change(&name(actor), &verb, next)
+        .unwrap_or_else(|refusal| panic!("{actor} {verb:?}: {}", refusal.why));
+}
+
+fn refused(task: &mut Task, actor: &str, verb: Verb) -> ErrorCode {
+    let before = task.clone();
+    let refusal = task.change(&name(actor), &verb, at(99)).unwrap_err();
+    assert_eq!(*task, before, "a refused change changes nothing");
+    refusal.code
+}
+
+fn done() -> Verb {
+    Verb::Complete(Answer::Done {
+        text: String::new(),
+    })
+}
+
+fn because(reason: &str) -> String {
+    reason.to_owned()
+}
+
+fn states(task: &Task) -> Vec<State> {
+    task.asks.iter().map(|ask| ask.step.state).collect()
+}
+
+#[test]
+fn nobody_acts_on_what_is_not_theirs() {
+    let mut task = task(Completion::All, &["ben"]);
+    assert_eq!(refused(&mut task, "eve", Verb::Accept), ErrorCode::NotFound);
+    let read = Verb::Read { read: true };
+    assert_eq!(refused(&mut task, "eve", read), ErrorCode::NotFound);
+    for verb in [Verb::Accept, done(), Verb::Undo] {
+        assert_eq!(refused(&mut task, "ana", verb), ErrorCode::NotAllowed);
+    }
+    let reason = because("no");
+    let recipients = Vec::new();
+    for verb in [Verb::Remind, Verb::Withdraw { reason, recipients }] {
+        assert_eq!(refused(&mut task, "ben", verb), ErrorCode::NotAllowed);
+    }
+}
+
+#[test]
+fn all_is_done_when_everybody_is() {
+    let mut task = task(Completion::All, &["ben", "carla"]);
+    assert_eq!(task.status(), Status::NeedsAction);
+    does(&mut task, "ben", Verb::Accept);
+    assert_eq!(task.status(), Status::InProcess);
+    does(&mut task, "ben", done());
+    assert_eq!(task.status(), Status::InProcess);
+    let reason = because("away");
+    does(&mut task, "carla", Verb::Decline { reason });
+    assert!(task.needs_sender());
+    let recipients = vec![name("carla")];
+    let reason = because("not needed");
+    does(&mut task, "ana", Verb::Withdraw { reason, recipients });
+    assert_eq!(task.status(), Status::Completed);
+    assert!(!task.needs_sender());
+}
+
+#[test]
+fn any_closes_the_others_until_it_is_taken_back() {
+    let mut task = task(Completion::Any, &["ben", "carla"]);
+    does(&mut task, "carla", Verb::Progress { percent: 40 });
+    does(&mut task, "ben", done());
+    assert_eq!(task.status(), Status::Completed);
+    assert_eq!(states(&task), [State::Completed, State::Closed]);
+    assert_eq!(
+        refused(&mut task, "carla", Verb::Undo),
+        ErrorCode::NotAllowed
+    );
+    does(&mut task, "ben", Verb::Undo);
+    assert_eq!(states(&task), [State::NeedsAction, State::InProcess]);
+    assert_eq!(task.asks[1].step.percent, 40);
+    assert_eq!(refused(&mut task, "ben", Verb::Undo), ErrorCode::NotAllowed);
+}
+
+#[test]
+fn each_is_done_when_nobody_has_anything_left_to_do() {
+    let mut task = task(Completion::Each, &["ben", "carla"]);
+    does(&mut task, "ben", done());
+    let reason = because("no");
+    does(&mut task, "carla", Verb::Decline { reason });
+    assert_eq!(task.status(), Status::Completed);
+}
+
+#[test]
+fn a_stale_revision_is_a_conflict_and_a_real_one_asks_again() {
+    let mut task = task(Completion::All, &["ben"]);
+    does(&mut task, "ben", Verb::Accept);
+    let importance = Revise {
+        importance: Some(1),
+        ..Revise::default()
+    };
+    does(&mut task, "ana", Verb::Revise(Box::new(importance.clone())));
+    assert_eq!(states(&task), [State::Accepted]);
+    let stale = Verb::Revise(Box::new(importance));
+    assert_eq!(refused(&mut task, "ana", stale), ErrorCode::Conflict);
+    let title = Revise {
+        title: Some(because("Ship 1.3")),
+        revision: 1,
+        ..Revise::default()
+    };
+    does(&mut task, "ana", Verb::Revise(Box::new(title)));
+    assert_eq!(states(&task), [State::NeedsAction]);
+    assert_eq!((task.revision, &*task.content.title), (2, "Ship 1.3"));
+    let broken = Revise {
+        title: Some(String::new()),
+        revision: 2,
+        ..Revise::default()
+    };
+    let broken = Verb::Revise(Box::new(broken));
+    assert_eq!(refused(&mut task, "ana", broken), ErrorCode::InvalidTask);
+}
+
+#[test]
+fn what_is_withdrawn_can_be_asked_again() {
+    let mut task = task(Completion::All, &["ben"]);
+    let recipients = Vec::new();
+    let reason = because("");
+    does(&mut task, "ana", Verb::Withdraw { reason, recipients });
+    assert_eq!(task.status(), Status::Cancelled);
+    assert_eq!(
+        refused(&mut task, "ben", Verb::Accept),
+        ErrorCode::NotAllowed
+    );
+    assert_eq!(
+        refused(&mut task, "ana", Verb::Remind),
+        ErrorCode::NotAllowed
+    );
+    let recipients = vec![name("ben")];
+    let reason = because("after all");
+    does(&mut task, "ana", Verb::Reopen { reason, recipients });
+    assert_eq!(task.status(), Status::NeedsAction);
+}
+
+#[test]
+fn notes_are_ones_own() {
+    let mut task = task(Completion::All, &["ben", "carla"]);
+    let public = task.public;
+    assert!(task.is_read_by(&name("ana")) && !task.is_read_by(&name("ben")));
+    does(&mut task, "ben", Verb::Read { read: true });
+    assert!(task.is_read_by(&name("ben")) && !task.is_read_by(&name("carla")));
+    assert_eq!(task.public, public);
+    assert!(task.asks[0].changed > public && task.asks[1].changed == public);
+    assert_eq!(task.changed, public);
+    does(&mut task, "carla", Verb::Accept);
+    assert!(!task.is_read_by(&name("ben")));
+}
+
+#[test]
+fn the_answer_is_what_the_kind_demands() {
+    let mut task = task(Completion::All, &["ben"]);
+    task.content.kind = Kind::Answer;
+    assert_eq!(refused(&mut task, "ben", done()), ErrorCode::InvalidTask);
+    let text = because("on Friday");
+    does(&mut task, "ben", Verb::Complete(Answer::Answered { text }));
+    assert_eq!(task.status(), Status::Completed);
+}
+
+fn any_verb() -> impl Strategy<Value = Verb> {
+    let some = |texts: Vec<&'static str>| {
+        proptest::sample::subsequence(vec!["ben", "carla"], 0..=2)
+            .prop_map(move |picked| (texts.clone(), picked))
+    };
+    let people = move || {
+        some(vec!["because"])
+            .prop_map(|(_, picked)| -> Vec<AccountName> { picked.into_iter().map(name).collect() })
+    };
+    prop_oneof![
+        Just(Verb::Accept),
+        Just(Verb::Decline {
+            reason: because("no")
+        }),
+        Just(Verb::Start),
+        (0_u8..100).prop_map(|percent| Verb::Progress { percent }),
+        Just(done()),
+        Just(Verb::Undo),
+        (0_u32..3).prop_map(|revision| Verb::Revise(Box::new(Revise {
+            title: Some(because("another")),
+            revision,
+            ..Revise::default()
+        }))),
+        (0_u32..3).prop_map(|revision| Verb::Revise(Box::new(Revise {
+            completion: Some(Completion::Any),
+            revision,
+            ..Revise::default()
+        }))),
+        people().prop_map(|recipients| Verb::Withdraw {
+            reason: String::new(),
+            recipients
+        }),
+        people().prop_map(|recipients| Verb::Reopen {
+            reason: because("again"),
+            recipients
+        }),
+        Just(Verb::Remind),
+        Just(Verb::Comment {
+            text: because("well")
+        }),
+        any::<bool>().prop_map(|read| Verb::Read { read }),
+    ]
+}
+
+proptest! {
+    /// Whatever random people do in whatever order, what follows from the asks
+    /// is consistent, and a refusal changes nothing.
+    #[test]
+    fn random_verbs_of_random_people_keep_every_rule(
+        completion in prop_oneof![Just(Completion::Any), Just(Completion::All), Just(Completion::Each)],
+        steps in proptest::collection::vec(
+            (prop_oneof![Just("ana"), Just("ben"), Just("carla"), Just("eve")], any_verb()), 0..40),
+    ) {
+        let mut task = task(completion, &["ben", "carla"]);
+        for (index, (actor, verb)) in (2_u64..).zip(steps) {
+            let before = task.clone();
+            if task.change(&name(actor), &verb, at(index)).is_err() {
+                prop_assert_eq!(&task, &before);
+                continue;
+            }
+            prop_assert!(actor != "eve");
+            prop_assert!(task.revision - before.revision <= 1);
+            for ask in &task.asks {
+                let step = &ask.step;
+                prop_assert_eq!(step.answer.is_some(), step.state == State::Completed);
+                prop_assert_eq!(step.percent == 100, step.state == State::Completed);
+                prop_assert!(step.state != State::Closed || task.content.completion == Completion::Any);
+            }
+            let open = task.asks.iter().any(|ask| ask.step.state.is_open());
+            match task.status() {
+                Status::Cancelled => prop_assert!(task.withdrawn && !open),
+                Status::Completed => prop_assert!(!open || task.withdrawn),
+                Status::NeedsAction | Status::InProcess => prop_assert!(open || task.needs_sender()),
+            }
+            if verb.is_private() {
+                prop_assert_eq!(task.public, before.public);
+            } else {
+                prop_assert!(task.asks.iter().all(|ask| ask.changed == at(index)));
+            }
+        }
+    }
+}

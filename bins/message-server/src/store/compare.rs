@@ -1,0 +1,357 @@
+//! Rows as they stand, to be compared with another server's. They are read raw:
+//! a row that was damaged may hold what no rule would write.
+
+use std::collections::HashMap;
+
+use deadpool_postgres::{Pool, Transaction};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{IsolationLevel, Row};
+use uuid::Uuid;
+use yoshi_protocol::{Incarnation, Position};
+use yoshi_replica::DatabaseError;
+
+/// Bytes of tasks in one sample; the last task may go past it.
+const SAMPLE_BYTES_MAX: i64 = 8 * 1024 * 1024;
+
+/// A task, and what the chain before it looks like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskRow {
+    /// The columns of the table.
+    pub id: Uuid,
+    /// Who sent it.
+    pub sender: String,
+    /// The sender's number of it.
+    pub number: i64,
+    /// The place of the send in the log.
+    pub position: i64,
+    /// The position of its latest change.
+    pub changed: i64,
+    /// The epoch in which it was accepted.
+    pub epoch: i64,
+    /// The home's clock at the send.
+    pub sent_at: i64,
+    /// The head of the sender's chain after it.
+    pub hash: Vec<u8>,
+    /// The encoded task.
+    pub content: Vec<u8>,
+    /// Number and hash of the sender's task before it, if there is one.
+    pub previous: Option<(i64, Vec<u8>)>,
+    /// By place.
+    pub asks: Vec<AskRow>,
+}
+
+/// What one recipient was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AskRow {
+    /// Who.
+    pub recipient: String,
+    /// The recipient's place in the task's list, from 0.
+    pub place: i16,
+    /// How it stands.
+    pub state: i16,
+    /// The position of its latest change.
+    pub changed: i64,
+}
+
+/// An account, and its latest task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountRow {
+    /// Its name.
+    pub name: String,
+    /// The epoch of its latest entry.
+    pub epoch: i64,
+    /// The number of its latest entry.
+    pub number: i64,
+    /// The head of its chain.
+    pub head: Vec<u8>,
+    /// Number, hash and epoch of its latest task, if there is one.
+    pub latest: Option<(i64, Vec<u8>, i64)>,
+}
+
+/// Rows of one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rows {
+    /// The log that the database follows.
+    pub stream: Incarnation,
+    /// The database had committed the log up to here.
+    pub applied: Position,
+    /// By no order in particular.
+    pub tasks: Vec<TaskRow>,
+    /// By no order in particular.
+    pub accounts: Vec<AccountRow>,
+}
+
+/// How far the walk over all rows has come.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Walk {
+    /// It goes on after this task.
+    pub task: Uuid,
+    /// It goes on after this account.
+    pub account: String,
+}
+
+/// How many rows one sample holds.
+#[derive(Debug, Clone, Copy)]
+pub struct Sizes {
+    /// Tasks of the walk.
+    pub tasks: u32,
+    /// Accounts of the walk.
+    pub accounts: u32,
+    /// The latest tasks, and the accounts that sent them; 0 for none.
+    pub recent: u32,
+}
+
+/// Tasks that `$from` selects, with the one before each. Today a task's row never
+/// changes after the send, so that `changed` orders a sender's tasks by number;
+/// an index stands for it.
+macro_rules! tasks {
+    ($name:literal, $from:literal) => {
+        concat!(
+            $name,
+            "
+    SELECT t.id, t.sender, t.number, t.position, t.changed, t.epoch, t.sent_at, t.hash,
+           t.content, p.number AS previous_number, p.hash AS previous_hash
+    FROM (",
+            $from,
+            ") AS t
+    LEFT JOIN LATERAL (
+        SELECT number, hash FROM task
+        WHERE sender = t.sender AND changed < t.changed
+        ORDER BY changed DESC LIMIT 1
+    ) AS p ON true"
+        )
+    };
+}
+
+/// Accounts that `$from` selects, with the latest task of each.
+macro_rules! accounts {
+    ($name:literal, $from:literal) => {
+        concat!(
+            $name,
+            "
+    SELECT a.name, a.epoch, a.number, a.head, l.number AS latest_number,
+           l.hash AS latest_hash, l.epoch AS latest_epoch
+    FROM account AS a
+    LEFT JOIN LATERAL (
+        SELECT number, hash, epoch FROM task
+        WHERE sender = a.name
+        ORDER BY changed DESC LIMIT 1
+    ) AS l ON true
+    WHERE ",
+            $from
+        )
+    };
+}
+
+const WALK_TASKS: &str = tasks!(
+    "-- compare: walk over tasks",
+    "
+        SELECT * FROM (
+            SELECT *, sum(octet_length(content)) OVER (ORDER BY id) AS bytes
+            FROM (SELECT * FROM task WHERE id > $1 ORDER BY id LIMIT $2) AS following
+        ) AS measured
+        WHERE bytes - octet_length(content) <= $3"
+);
+
+const RECENT_TASKS: &str = tasks!(
+    "-- compare: latest tasks",
+    "
+        SELECT * FROM (
+            SELECT *, sum(octet_length(content)) OVER (ORDER BY position DESC) AS bytes
+            FROM (SELECT * FROM task ORDER BY position DESC LIMIT $1) AS latest
+        ) AS measured
+        WHERE bytes - octet_length(content) <= $2"
+);
+
+const THESE_TASKS: &str = tasks!(
+    "-- compare: these tasks",
+    "SELECT * FROM task WHERE id = ANY($1)"
+);
+
+const WALK_ACCOUNTS: &str = accounts!(
+    "-- compare: walk over accounts",
+    "a.name > $1 ORDER BY a.name LIMIT $2"
+);
+
+const THESE_ACCOUNTS: &str = accounts!("-- compare: these accounts", "a.name = ANY($1)");
+
+const ASKS: &str = "-- compare: asks
+    SELECT task, recipient, place, state, changed FROM ask
+    WHERE task = ANY($1) ORDER BY task, place, recipient";
+
+/// The rows that follow in the walk, the latest ones, and where the walk goes on.
+/// One that has reached the end begins again; answers whether both have.
+///
+/// # Errors
+/// [`DatabaseError`].
+pub async fn walk(
+    pool: &Pool,
+    stream: &str,
+    from: &Walk,
+    sizes: Sizes,
+) -> Result<(Rows, Walk, bool), DatabaseError> {
+    let mut client = pool.get().await?;
+    let snapshot = snapshot(&mut client).await?;
+    let (incarnation, applied) = cursor(&snapshot, stream).await?;
+    let mut tasks = tasks(
+        &snapshot,
+        WALK_TASKS,
+        &[&from.task, &i64::from(sizes.tasks), &SAMPLE_BYTES_MAX],
+    )
+    .await?;
+    let last_task = tasks.iter().map(|task| task.id).max();
+    let mut accounts = accounts(
+        &snapshot,
+        WALK_ACCOUNTS,
+        &[&from.account, &i64::from(sizes.accounts)],
+    )
+    .await?;
+    let last_account = accounts.last().map(|account| account.name.clone());
+    let ended = last_task.is_none() && last_account.is_none();
+    if sizes.recent > 0 {
+        let recent: [&(dyn ToSql + Sync); 2] = [&i64::from(sizes.recent), &SAMPLE_BYTES_MAX];
+        let mut recent = self::tasks(&snapshot, RECENT_TASKS, &recent).await?;
+        let mut senders: Vec<_> = recent.iter().map(|task| task.sender.clone()).collect();
+        senders.retain(|name| accounts.iter().all(|account| account.name != *name));
+        recent.retain(|task| tasks.iter().all(|other| other.id != task.id));
+        accounts.extend(self::accounts(&snapshot, THESE_ACCOUNTS, &[&senders]).await?);
+        tasks.extend(recent);
+    }
+    with_asks(&snapshot, &mut tasks).await?;
+    snapshot.commit().await?;
+    let next = Walk {
+        task: last_task.unwrap_or_default(),
+        account: last_account.unwrap_or_default(),
+    };
+    let rows = Rows {
+        stream: incarnation,
+        applied,
+        tasks,
+        accounts,
+    };
+    Ok((rows, next, ended))
+}
+
+/// These rows, as far as there are any.
+///
+/// # Errors
+/// [`DatabaseError`].
+pub async fn these(
+    pool: &Pool,
+    stream: &str,
+    ids: &[Uuid],
+    names: &[&str],
+) -> Result<Rows, DatabaseError> {
+    let mut client = pool.get().await?;
+    let snapshot = snapshot(&mut client).await?;
+    let (incarnation, applied) = cursor(&snapshot, stream).await?;
+    let mut tasks = tasks(&snapshot, THESE_TASKS, &[&ids]).await?;
+    with_asks(&snapshot, &mut tasks).await?;
+    let accounts = accounts(&snapshot, THESE_ACCOUNTS, &[&names]).await?;
+    snapshot.commit().await?;
+    Ok(Rows {
+        stream: incarnation,
+        applied,
+        tasks,
+        accounts,
+    })
+}
+
+/// All that is read within it is of one moment.
+async fn snapshot(
+    client: &mut deadpool_postgres::Client,
+) -> Result<Transaction<'_>, tokio_postgres::Error> {
+    client
+        .build_transaction()
+        .isolation_level(IsolationLevel::RepeatableRead)
+        .read_only(true)
+        .start()
+        .await
+}
+
+async fn cursor(
+    snapshot: &Transaction<'_>,
+    stream: &str,
+) -> Result<(Incarnation, Position), tokio_postgres::Error> {
+    let select = "-- compare: cursor\n\
+        SELECT incarnation, applied FROM replica_cursor WHERE stream = $1";
+    let row = snapshot.query_one(select, &[&stream]).await?;
+    Ok((
+        Incarnation(row.try_get(0)?),
+        Position::from_i64(row.try_get(1)?),
+    ))
+}
+
+async fn tasks(
+    snapshot: &Transaction<'_>,
+    statement: &str,
+    params: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<TaskRow>, tokio_postgres::Error> {
+    let statement = snapshot.prepare_cached(statement).await?;
+    let rows = snapshot.query(&statement, params).await?;
+    rows.iter().map(task).collect()
+}
+
+fn task(row: &Row) -> Result<TaskRow, tokio_postgres::Error> {
+    let previous: Option<i64> = row.try_get("previous_number")?;
+    let hash: Option<Vec<u8>> = row.try_get("previous_hash")?;
+    Ok(TaskRow {
+        id: row.try_get("id")?,
+        sender: row.try_get("sender")?,
+        number: row.try_get("number")?,
+        position: row.try_get("position")?,
+        changed: row.try_get("changed")?,
+        epoch: row.try_get("epoch")?,
+        sent_at: row.try_get("sent_at")?,
+        hash: row.try_get("hash")?,
+        content: row.try_get("content")?,
+        previous: previous.zip(hash),
+        asks: Vec::new(),
+    })
+}
+
+async fn with_asks(
+    snapshot: &Transaction<'_>,
+    tasks: &mut [TaskRow],
+) -> Result<(), tokio_postgres::Error> {
+    let ids: Vec<Uuid> = tasks.iter().map(|task| task.id).collect();
+    let statement = snapshot.prepare_cached(ASKS).await?;
+    let mut asks: HashMap<Uuid, Vec<AskRow>> = HashMap::new();
+    for row in snapshot.query(&statement, &[&ids]).await? {
+        let ask = AskRow {
+            recipient: row.try_get("recipient")?,
+            place: row.try_get("place")?,
+            state: row.try_get("state")?,
+            changed: row.try_get("changed")?,
+        };
+        asks.entry(row.try_get("task")?).or_default().push(ask);
+    }
+    for task in tasks {
+        task.asks = asks.remove(&task.id).unwrap_or_default();
+    }
+    Ok(())
+}
+
+async fn accounts(
+    snapshot: &Transaction<'_>,
+    statement: &str,
+    params: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<AccountRow>, tokio_postgres::Error> {
+    let statement = snapshot.prepare_cached(statement).await?;
+    let rows = snapshot.query(&statement, params).await?;
+    rows.iter().map(account).collect()
+}
+
+fn account(row: &Row) -> Result<AccountRow, tokio_postgres::Error> {
+    let number: Option<i64> = row.try_get("latest_number")?;
+    let hash: Option<Vec<u8>> = row.try_get("latest_hash")?;
+    let epoch: Option<i64> = row.try_get("latest_epoch")?;
+    let latest = number.zip(hash).zip(epoch);
+    Ok(AccountRow {
+        name: row.try_get("name")?,
+        epoch: row.try_get("epoch")?,
+        number: row.try_get("number")?,
+        head: row.try_get("head")?,
+        latest: latest.map(|((number, hash), epoch)| (number, hash, epoch)),
+    })
+}
