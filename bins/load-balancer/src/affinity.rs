@@ -12,7 +12,7 @@ use yoshi_protocol::{AccountName, Epoch, ServerId};
 
 /// The homes of all accounts.
 #[derive(Debug, Default)]
-pub(crate) struct Homes {
+pub struct Homes {
     accounts: HashMap<AccountName, Home>,
     /// How many accounts each server is home of, assignments in flight included.
     counts: HashMap<ServerId, u64>,
@@ -31,22 +31,22 @@ struct Home {
 
 /// Where an account stands, for a compare-and-set.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Standing {
+pub struct Standing {
     /// The highest epoch that the account ever had, as far as known.
-    pub(crate) epoch: Option<Epoch>,
+    pub epoch: Option<Epoch>,
     /// The revision to expect; 0 for an account without entry.
-    pub(crate) revision: u64,
+    pub revision: u64,
 }
 
 impl Homes {
     /// The account's home.
-    pub(crate) fn get(&self, account: &AccountName) -> Option<Affinity> {
+    pub fn get(&self, account: &AccountName) -> Option<Affinity> {
         let home = self.accounts.get(account)?;
         home.stands.then_some(home.latest)
     }
 
     /// Where the account stands.
-    pub(crate) fn standing(&self, account: &AccountName) -> Standing {
+    pub fn standing(&self, account: &AccountName) -> Standing {
         match self.accounts.get(account) {
             Some(home) => Standing {
                 epoch: Some(home.latest.epoch),
@@ -57,7 +57,7 @@ impl Homes {
     }
 
     /// The bucket holds this entry. Entries that come again or late change nothing.
-    pub(crate) fn stored(&mut self, account: AccountName, affinity: Affinity, revision: u64) {
+    pub fn stored(&mut self, account: AccountName, affinity: Affinity, revision: u64) {
         let home = Home {
             latest: affinity,
             stands: true,
@@ -80,7 +80,7 @@ impl Homes {
     }
 
     /// The bucket holds a marker of deletion. One that comes late changes nothing.
-    pub(crate) fn deleted(&mut self, account: &AccountName, revision: u64) {
+    pub fn deleted(&mut self, account: &AccountName, revision: u64) {
         if let Some(home) = self.accounts.get_mut(account)
             && home.revision < revision
         {
@@ -93,7 +93,7 @@ impl Homes {
     }
 
     /// The leader holds nothing for the account: the bucket was lost, or never had it.
-    pub(crate) fn absent(&mut self, account: &AccountName) {
+    pub fn absent(&mut self, account: &AccountName) {
         if let Some(home) = self.accounts.get_mut(account) {
             home.revision = 0;
             if std::mem::replace(&mut home.stands, false) {
@@ -104,12 +104,12 @@ impl Homes {
     }
 
     /// One account more, or an assignment in flight.
-    pub(crate) fn count(&mut self, server: ServerId) {
+    pub fn count(&mut self, server: ServerId) {
         *self.counts.entry(server).or_default() += 1;
     }
 
     /// One account less, or an assignment that ended.
-    pub(crate) fn discount(&mut self, server: ServerId) {
+    pub fn discount(&mut self, server: ServerId) {
         if let Some(count) = self.counts.get_mut(&server) {
             *count = count.saturating_sub(1);
             if *count == 0 {
@@ -119,17 +119,17 @@ impl Homes {
     }
 
     /// How many accounts the server is home of.
-    pub(crate) fn accounts_of(&self, server: ServerId) -> u64 {
+    pub fn accounts_of(&self, server: ServerId) -> u64 {
         self.counts.get(&server).copied().unwrap_or(0)
     }
 
     /// The servers that are home of some account.
-    pub(crate) fn servers(&self) -> impl Iterator<Item = ServerId> {
+    pub fn servers(&self) -> impl Iterator<Item = ServerId> {
         self.counts.keys().copied()
     }
 
     /// Some accounts whose home is one that `lost` names, at most `max`.
-    pub(crate) fn homed_at(&self, lost: impl Fn(ServerId) -> bool, max: usize) -> Vec<AccountName> {
+    pub fn homed_at(&self, lost: impl Fn(ServerId) -> bool, max: usize) -> Vec<AccountName> {
         self.accounts
             .iter()
             .filter(|(_, home)| home.stands && lost(home.latest.server))

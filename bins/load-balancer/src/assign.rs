@@ -17,7 +17,7 @@ use yoshi_protocol::cbor::{self, Bound};
 use yoshi_protocol::message::roster::Affinity;
 use yoshi_protocol::{AccountName, ErrorCode, ErrorReply, Millis};
 
-use crate::forward::{ClientRequest, Forwarder};
+use crate::forward::{Forwarder, Request};
 use crate::limit;
 use crate::view::{Plan, SharedView};
 
@@ -35,7 +35,7 @@ pub(crate) struct Assigner {
 /// The accounts whose assignment runs, and their requests.
 #[derive(Default)]
 struct Waiting {
-    accounts: HashMap<AccountName, Vec<ClientRequest>>,
+    accounts: HashMap<AccountName, Vec<Request>>,
     requests: usize,
 }
 
@@ -45,7 +45,7 @@ enum Place {
     /// The assignment is to be started, and the request waits for it.
     First,
     /// There is no room.
-    Full(ClientRequest),
+    Full(Request),
 }
 
 impl Assigner {
@@ -61,7 +61,7 @@ impl Assigner {
 
     /// Assigns a home to the request's account, then forwards the request, or
     /// refuses it.
-    pub(crate) async fn request(&self, request: ClientRequest) {
+    pub(crate) async fn request(&self, request: Request) {
         let account = request.account.clone();
         match self.lock(|waiting| waiting.add(request)) {
             Place::Queued => {}
@@ -106,7 +106,7 @@ impl Assigner {
     async fn finish(&self, account: &AccountName, home: Result<Affinity, ErrorReply>) {
         for request in self.lock(|waiting| waiting.take(account)) {
             match &home {
-                Ok(home) => self.forwarder.to_home(request, *home).await,
+                Ok(home) => self.forwarder.to_ms(request, *home).await,
                 Err(error) => self.forwarder.refuse(&request, error).await,
             }
         }
@@ -213,7 +213,7 @@ impl Assigner {
 }
 
 impl Waiting {
-    fn add(&mut self, request: ClientRequest) -> Place {
+    fn add(&mut self, request: Request) -> Place {
         if self.requests >= limit::WAITING_MAX {
             return Place::Full(request);
         }
@@ -234,7 +234,7 @@ impl Waiting {
         place
     }
 
-    fn take(&mut self, account: &AccountName) -> Vec<ClientRequest> {
+    fn take(&mut self, account: &AccountName) -> Vec<Request> {
         let requests = self.accounts.remove(account).unwrap_or_default();
         self.requests -= requests.len();
         requests
@@ -248,7 +248,7 @@ fn busy() -> ErrorReply {
     )
 }
 
-fn none_serving() -> ErrorReply {
+pub(crate) fn none_serving() -> ErrorReply {
     ErrorReply::new(
         ErrorCode::Unavailable,
         "no message server is serving now; ask again later",

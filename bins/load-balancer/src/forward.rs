@@ -1,4 +1,4 @@
-//! Forwards each client's request, unread, to whoever answers it: its account's
+//! Forwards each request of a client, or of an outbox, unread, to whoever answers it: its account's
 //! home, or the primary registration server. The answer goes to the client
 //! directly, by the reply subject that is passed on.
 //!
@@ -17,15 +17,24 @@ use yoshi_protocol::subject::{self, ClientVerb, Role, RsVerb};
 use yoshi_protocol::{AccountName, ErrorCode, ErrorReply, Reply, cbor, header, limit};
 use yoshi_service::Shutdown;
 
-use crate::assign::Assigner;
+use crate::assign::{Assigner, none_serving};
 use crate::view::SharedView;
 
-/// A client's request, as far as a load balancer reads it.
-pub(crate) struct ClientRequest {
+/// A request, as far as a load balancer reads it.
+pub(crate) struct Request {
     pub(crate) account: AccountName,
-    verb: ClientVerb,
+    kind: Kind,
     reply: Subject,
     payload: Bytes,
+}
+
+/// Who asks for what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A client.
+    Client(ClientVerb),
+    /// A message server, for a task in its outbox.
+    Outbox,
 }
 
 /// Sends requests on, or refuses them.
@@ -36,9 +45,10 @@ pub(crate) struct Forwarder {
     refused: Counter,
 }
 
-/// Takes clients' requests until shutdown, and then those that are here already.
+/// Takes requests until shutdown, and then the clients' that are here already.
 pub(crate) async fn run(
     mut requests: Subscriber,
+    mut outboxes: Subscriber,
     view: SharedView,
     forwarder: Forwarder,
     assigner: Assigner,
@@ -57,38 +67,71 @@ pub(crate) async fn run(
                 }
                 continue;
             }
+            // Few, and each is asked again if it is not answered.
+            Some(message) = outboxes.next(), if !draining => Some(message),
             message = requests.next() => message,
         };
         let Some(message) = message else { break };
-        match ClientRequest::read(message) {
-            Ok(request) => match request.verb.role() {
-                Role::Ms => to_ms(request, &view, &forwarder, &assigner).await,
-                Role::Rs => to_rs(request, &view, &forwarder).await,
+        match Request::read(message) {
+            Ok(request) => match request.kind {
+                Kind::Client(verb) if verb.role() == Role::Rs => {
+                    to_rs(request, verb, &view, &forwarder).await;
+                }
+                Kind::Client(_) | Kind::Outbox => {
+                    to_ms(request, &view, &forwarder, &assigner).await;
+                }
             },
-            Err(Some((reply, error))) => forwarder.answer(&reply, &error).await,
-            // Nobody would learn the outcome.
-            Err(None) => forwarder.refused.increment(1),
+            Err(unreadable) => forwarder.refuse_unread(unreadable).await,
         }
     }
     assigner.idle().await;
 }
 
-async fn to_ms(
-    request: ClientRequest,
+/// Takes clients' requests while the buckets have not been read yet: nothing can
+/// be assigned, and only the pings tell who is there.
+pub(crate) async fn without_buckets(
+    mut requests: Subscriber,
     view: &SharedView,
     forwarder: &Forwarder,
-    assigner: &Assigner,
 ) {
-    match view.with(|view| view.route(&request.account)) {
-        Some(home) => forwarder.to_home(request, home).await,
+    while let Some(message) = requests.next().await {
+        match Request::read(message) {
+            Ok(request) => match request.kind {
+                Kind::Client(verb) if verb.role() == Role::Rs => {
+                    to_rs(request, verb, view, forwarder).await;
+                }
+                Kind::Client(_) | Kind::Outbox => match stopgap(&request, view) {
+                    Some(server) => forwarder.to_ms(request, server).await,
+                    None => forwarder.refuse(&request, &none_serving()).await,
+                },
+            },
+            Err(unreadable) => forwarder.refuse_unread(unreadable).await,
+        }
+    }
+}
+
+/// Whom to ask without the log. A task that is queued already is not queued anew.
+fn stopgap(request: &Request, view: &SharedView) -> Option<Affinity> {
+    match request.kind {
+        Kind::Client(verb) => {
+            view.with(|view| view.stopgap(&request.account, verb == ClientVerb::Poll))
+        }
+        Kind::Outbox => None,
+    }
+}
+
+async fn to_ms(request: Request, view: &SharedView, forwarder: &Forwarder, assigner: &Assigner) {
+    let home = view.with(|view| view.route(&request.account));
+    match home.or_else(|| stopgap(&request, view)) {
+        Some(home) => forwarder.to_ms(request, home).await,
         None => assigner.request(request).await,
     }
 }
 
-async fn to_rs(request: ClientRequest, view: &SharedView, forwarder: &Forwarder) {
+async fn to_rs(request: Request, verb: ClientVerb, view: &SharedView, forwarder: &Forwarder) {
     match view.with(|view| view.primary.get()) {
         Some(primary) => {
-            let subject = subject::rs(primary.id, RsVerb::Client(request.verb));
+            let subject = subject::rs(primary.id, RsVerb::Client(verb));
             let reply = passed_on(&request.reply);
             let sent = forwarder
                 .nats
@@ -106,13 +149,16 @@ async fn to_rs(request: ClientRequest, view: &SharedView, forwarder: &Forwarder)
     }
 }
 
-impl ClientRequest {
+impl Request {
     /// Reads the subject. An error comes with the reply subject, if there is one.
-    fn read(message: Message) -> Result<Self, Option<(Subject, ErrorReply)>> {
+    fn read(message: Message) -> Result<Self, Unreadable> {
         let Some(reply) = message.reply else {
             return Err(None);
         };
-        let Some((account, verb)) = subject::parse_client(&message.subject) else {
+        let client = subject::parse_client(&message.subject)
+            .map(|(account, verb)| (account, Kind::Client(verb)));
+        let outbox = || Some((subject::parse_lb_outbox(&message.subject)?, Kind::Outbox));
+        let Some((account, kind)) = client.or_else(outbox) else {
             return Err(Some((reply, unreadable(&message.subject))));
         };
         let bytes = message.payload.len();
@@ -125,12 +171,15 @@ impl ClientRequest {
         }
         Ok(Self {
             account,
-            verb,
+            kind,
             reply,
             payload: message.payload,
         })
     }
 }
+
+/// Why a request is not forwarded, and whom to tell, if anybody.
+type Unreadable = Option<(Subject, ErrorReply)>;
 
 /// Why a subject names no account and verb.
 fn unreadable(subject: &str) -> ErrorReply {
@@ -163,12 +212,16 @@ impl Forwarder {
         }
     }
 
-    /// Sends a request to its account's home, with the epoch.
-    pub(crate) async fn to_home(&self, request: ClientRequest, home: Affinity) {
+    /// Sends a request to its account's home, with the epoch; or, with epoch 0,
+    /// to a server that stands in for it.
+    pub(crate) async fn to_ms(&self, request: Request, home: Affinity) {
         // Nothing of the client's own headers: they would be believed.
         let mut headers = HeaderMap::new();
         headers.insert(header::EPOCH, HeaderValue::from(home.epoch.0));
-        let subject = subject::ms_client(home.server, request.verb, &request.account);
+        let subject = match request.kind {
+            Kind::Client(verb) => subject::ms_client(home.server, verb, &request.account),
+            Kind::Outbox => subject::ms_outbox(home.server, &request.account),
+        };
         let reply = passed_on(&request.reply);
         let payload = request.payload.clone();
         let sent = self
@@ -178,12 +231,21 @@ impl Forwarder {
         self.settle(&request, sent).await;
     }
 
+    /// Answers a request that cannot be read, if its sender wants an answer.
+    async fn refuse_unread(&self, unreadable: Unreadable) {
+        match unreadable {
+            Some((reply, error)) => self.answer(&reply, &error).await,
+            // Nobody would learn the outcome.
+            None => self.refused.increment(1),
+        }
+    }
+
     /// Answers a request that goes nowhere.
-    pub(crate) async fn refuse(&self, request: &ClientRequest, error: &ErrorReply) {
+    pub(crate) async fn refuse(&self, request: &Request, error: &ErrorReply) {
         self.answer(&request.reply, error).await;
     }
 
-    async fn settle(&self, request: &ClientRequest, sent: Result<(), PublishError>) {
+    async fn settle(&self, request: &Request, sent: Result<(), PublishError>) {
         match sent {
             Ok(()) => self.forwarded.increment(1),
             Err(error) => {
@@ -223,7 +285,7 @@ mod tests {
     }
 
     fn refused(subject: &str, bytes: usize) -> ErrorCode {
-        match ClientRequest::read(message(subject, bytes)) {
+        match Request::read(message(subject, bytes)) {
             Err(Some((_, error))) => error.code,
             Err(None) => panic!("answered nobody"),
             Ok(_) => panic!("{subject} accepted"),
@@ -232,10 +294,12 @@ mod tests {
 
     #[test]
     fn a_request_is_read_from_its_subject_alone() {
-        let request = ClientRequest::read(message("yoshi.v1.client.ana.task", 3)).ok();
+        let request = Request::read(message("yoshi.v1.client.ana.task", 3)).ok();
         let request = request.unwrap();
         assert_eq!(request.account.as_str(), "ana");
-        assert_eq!(request.verb, ClientVerb::Task);
+        assert_eq!(request.kind, Kind::Client(ClientVerb::Task));
+        let request = Request::read(message("yoshi.v1.lb.outbox.ana", 3)).ok();
+        assert_eq!(request.unwrap().kind, Kind::Outbox);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! Several run side by side, and none is special: whatever matters is in the KV
 //! buckets or comes by fan-out, and all of them follow both.
 
-mod affinity;
+pub mod affinity;
 mod assign;
 mod destroy;
 mod forward;
@@ -12,12 +12,14 @@ mod limit;
 mod listen;
 mod query;
 mod registration;
-mod roster;
+pub mod roster;
 mod spread;
+mod stopgap;
 mod synced;
-mod view;
+pub mod view;
 mod watch;
 
+use std::pin::pin;
 use std::time::Duration;
 
 use async_nats::jetstream::context::KeyValueError;
@@ -61,9 +63,6 @@ pub enum Error {
         /// The last attempt's error.
         source: KeyValueError,
     },
-    /// The buckets could not be read whole in time.
-    #[error("the buckets were not read within {0:?}")]
-    NotSynced(Duration),
     /// A subscription failed.
     #[error("a subject cannot be subscribed to")]
     Subscribe(#[from] SubscribeError),
@@ -92,8 +91,10 @@ pub async fn serve(_args: Args, context: Context) -> Result<(), Error> {
     let mut parts = JoinSet::new();
 
     listen_to_fan_out(&mut parts, nats, &view, &synced).await?;
+    let forwarder = Forwarder::new(nats.clone());
+    let opening = follow_buckets(&mut parts, nats, &view, &synced);
     let stores = tokio::select! {
-        stores = follow_buckets(&mut parts, nats, &view, &synced) => stores?,
+        stores = be_patient(opening, nats, &view, &forwarder) => stores?,
         () = context.shutdown.requested() => return Ok(()),
     };
     // Listen to the pings for a while, beside reading the buckets.
@@ -102,17 +103,10 @@ pub async fn serve(_args: Args, context: Context) -> Result<(), Error> {
         () = context.shutdown.requested() => return Ok(()),
     }
 
-    let forwarder = Forwarder::new(nats.clone());
+    parts.spawn(stopgap::watch(stores.affinity.clone(), view.clone()));
     let assigner = Assigner::new(view.clone(), stores.affinity, forwarder.clone());
     parts.spawn(spread::run(view.clone(), assigner.clone()));
-    let questions = queue(nats, subject::LB_QUERY_RS).await?;
-    parts.spawn(query::primary(questions, view.clone(), nats.clone()));
-    let questions = queue(nats, subject::LB_QUERY_MS).await?;
-    parts.spawn(query::message_servers(
-        questions,
-        view.clone(),
-        nats.clone(),
-    ));
+    answer_questions(&mut parts, nats, &view).await?;
     let requests = queue(nats, subject::LB_DESTROY_MS).await?;
     parts.spawn(destroy::run(
         requests,
@@ -121,8 +115,9 @@ pub async fn serve(_args: Args, context: Context) -> Result<(), Error> {
         nats.clone(),
     ));
     let requests = queue(nats, subject::CLIENT_ALL).await?;
+    let outboxes = queue(nats, subject::LB_OUTBOX_ALL).await?;
     let shutdown = context.shutdown.clone();
-    let forwarding = forward::run(requests, view, forwarder, assigner, shutdown);
+    let forwarding = forward::run(requests, outboxes, view, forwarder, assigner, shutdown);
     synced.set(Part::Requests, true);
 
     tokio::select! {
@@ -188,14 +183,51 @@ async fn follow_buckets(
         },
     ));
 
-    let within = Duration::from_secs(limit::SYNC_SECONDS);
-    timeout(within, synced.buckets())
-        .await
-        .map_err(|_| Error::NotSynced(within))?;
+    synced.buckets().await;
     Ok(Stores {
         affinity,
         destroyed,
     })
+}
+
+/// Waits for the buckets. If they take long, this side may have no log at all:
+/// then requests are taken all the same, for whoever is there to answer polls
+/// and queue tasks. Nothing is assigned without the bucket.
+async fn be_patient(
+    opening: impl Future<Output = Result<Stores, Error>>,
+    nats: &Client,
+    view: &SharedView,
+    forwarder: &Forwarder,
+) -> Result<Stores, Error> {
+    let mut opening = pin!(opening);
+    let patience = Duration::from_secs(limit::PATIENCE_SECONDS);
+    if let Ok(stores) = timeout(patience, &mut opening).await {
+        return stores;
+    }
+    tracing::warn!("the buckets are out of reach: requests go to whoever is there");
+    view.with(|view| view.bucket_lost = true);
+    let mut parts = JoinSet::new();
+    answer_questions(&mut parts, nats, view).await?;
+    let requests = queue(nats, subject::CLIENT_ALL).await?;
+    let stores = tokio::select! {
+        stores = &mut opening => stores,
+        () = forward::without_buckets(requests, view, forwarder) => Err(Error::Ended),
+    };
+    view.with(|view| view.bucket_lost = false);
+    stores
+}
+
+async fn answer_questions(
+    parts: &mut JoinSet<()>,
+    nats: &Client,
+    view: &SharedView,
+) -> Result<(), SubscribeError> {
+    let questions = queue(nats, subject::LB_QUERY_RS).await?;
+    parts.spawn(query::primary(questions, view.clone(), nats.clone()));
+    let questions = queue(nats, subject::LB_QUERY_MS).await?;
+    let (view, nats) = (view.clone(), nats.clone());
+    parts.spawn(query::message_servers(questions, view, nats));
+    Ok(())
 }
 
 async fn queue(nats: &Client, subject: &'static str) -> Result<Subscriber, SubscribeError> {

@@ -1,12 +1,7 @@
 //! Every bound of the load balancer, in one place. Units come last in each name.
 
-/// Milliseconds without `PING_MS` after which a message server is gone.
-pub(crate) const SILENT_MILLIS_MAX: u64 = 3_000;
 /// Milliseconds between two looks at who is silent.
 pub(crate) const SWEEP_MILLIS: u64 = 250;
-/// Milliseconds between two such looks past which the load balancer itself was
-/// paused: silence in that time proves nothing.
-pub(crate) const SWEEP_GAP_MILLIS_MAX: u64 = 1_000;
 /// Milliseconds of listening to `PING_MS` before the first answer: a little over its interval.
 pub(crate) const LISTEN_MILLIS: u64 = 1_300;
 /// Message servers in the roster.
@@ -14,6 +9,14 @@ pub(crate) const ROSTER_SERVERS_MAX: usize = 1_000;
 
 /// Seconds in which the buckets must be there and read once, at start.
 pub(crate) const SYNC_SECONDS: u64 = 30;
+/// Seconds without the buckets at start after which the load balancer takes
+/// requests all the same, and asks whoever is there.
+pub(crate) const PATIENCE_SECONDS: u64 = 8;
+/// Milliseconds between two questions to the leader of the bucket of affinity.
+pub(crate) const BUCKET_ASK_MILLIS: u64 = 1_000;
+/// Questions in a row without an answer after which the bucket is out of reach:
+/// longer than an election among the nodes of NATS.
+pub(crate) const BUCKET_FAILURES_MAX: u32 = 3;
 /// Milliseconds between two attempts to open or to watch a bucket.
 pub(crate) const WATCH_RETRY_MILLIS: u64 = 500;
 /// Seconds that one call of JetStream may take.

@@ -15,6 +15,7 @@ use yoshi_protocol::message::roster::{
     Affinity, DownReason, MsDown, NewPrimReg, PingMs, PrimaryLease,
 };
 use yoshi_protocol::{AccountName, subject};
+use yoshi_service::liveness::SILENT_MAX;
 
 use crate::limit;
 use crate::roster::Change;
@@ -137,8 +138,8 @@ pub(crate) async fn silence(view: SharedView, nats: Client, synced: Synced) {
         for id in gone {
             tracing::warn!(
                 server.id = %id,
-                "message server {id} is gone: silent for {} ms",
-                limit::SILENT_MILLIS_MAX
+                "message server {id} is gone: silent for more than {} s",
+                SILENT_MAX.as_secs()
             );
         }
         size.set(u32::try_from(all).unwrap_or(u32::MAX));

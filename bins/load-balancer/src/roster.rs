@@ -2,39 +2,37 @@
 //! passed in.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use yoshi_protocol::limit::HOST_CHARS_MAX;
 use yoshi_protocol::message::roster::{MsDown, MsState, PingMs};
 use yoshi_protocol::{Incarnation, ServerId};
+use yoshi_service::liveness::Hearing;
 
 use crate::limit;
 
-const SILENT_MAX: Duration = Duration::from_millis(limit::SILENT_MILLIS_MAX);
-const SWEEP_GAP_MAX: Duration = Duration::from_millis(limit::SWEEP_GAP_MILLIS_MAX);
-
 /// The message servers that are there.
 #[derive(Debug)]
-pub(crate) struct Roster {
+pub struct Roster {
     live: BTreeMap<ServerId, Live>,
     /// Those that count as down although they may still ping, and which life of them.
     down: BTreeMap<ServerId, Option<Incarnation>>,
     destroyed: BTreeSet<ServerId>,
-    swept_at: Instant,
+    hearing: Hearing,
 }
 
 /// A live server.
 #[derive(Debug)]
-pub(crate) struct Live {
+pub struct Live {
     /// Its latest ping.
-    pub(crate) ping: PingMs,
+    pub ping: PingMs,
     /// When it came.
-    pub(crate) heard_at: Instant,
+    pub heard_at: Instant,
 }
 
 /// What a ping or a sweep changed, for the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Change {
+pub enum Change {
     /// Nothing worth a word.
     None,
     /// The server was not there before, or is another life of itself.
@@ -46,17 +44,21 @@ pub(crate) enum Change {
 }
 
 impl Roster {
-    pub(crate) fn new(now: Instant) -> Self {
+    /// Nobody yet.
+    #[must_use]
+    pub fn new(now: Instant) -> Self {
+        let mut hearing = Hearing::default();
+        hearing.look(now, true);
         Self {
             live: BTreeMap::new(),
             down: BTreeMap::new(),
             destroyed: BTreeSet::new(),
-            swept_at: now,
+            hearing,
         }
     }
 
     /// A server announced itself.
-    pub(crate) fn ping(&mut self, ping: PingMs, now: Instant) -> Change {
+    pub fn ping(&mut self, ping: PingMs, now: Instant) -> Change {
         if self.destroyed.contains(&ping.id) || ping.host.chars().count() > HOST_CHARS_MAX {
             return Change::Ignored;
         }
@@ -83,22 +85,14 @@ impl Roster {
         change
     }
 
-    /// Forgets who has been silent for too long; answers who that is. Silence
-    /// while this process could not listen (paused, or off NATS) proves nothing.
-    pub(crate) fn sweep(&mut self, now: Instant, listening: bool) -> Vec<ServerId> {
-        let paused = now.saturating_duration_since(self.swept_at) > SWEEP_GAP_MAX;
-        self.swept_at = now;
-        if paused || !listening {
-            for live in self.live.values_mut() {
-                live.heard_at = now;
-            }
-            return Vec::new();
-        }
-        let silent = |live: &Live| now.saturating_duration_since(live.heard_at) > SILENT_MAX;
+    /// Forgets who has been silent for too long; answers who that is.
+    /// `listening`: whether this process could hear the others just now.
+    pub fn sweep(&mut self, now: Instant, listening: bool) -> Vec<ServerId> {
+        self.hearing.look(now, listening);
         let gone: Vec<_> = self
             .live
             .iter()
-            .filter(|(_, live)| silent(live))
+            .filter(|(_, live)| self.hearing.is_gone(live.heard_at))
             .map(|(id, _)| *id)
             .collect();
         for id in &gone {
@@ -111,7 +105,7 @@ impl Roster {
     ///
     /// Remembered also of a server that is silent just now: when it wakes, it
     /// may not know yet what it missed.
-    pub(crate) fn down(&mut self, down: &MsDown) -> bool {
+    pub fn down(&mut self, down: &MsDown) -> bool {
         let Some(live) = self.live.get(&down.id) else {
             if self.down.len() < limit::ROSTER_SERVERS_MAX && !self.destroyed.contains(&down.id) {
                 self.down.insert(down.id, down.incarnation);
@@ -129,48 +123,57 @@ impl Roster {
     }
 
     /// A server is out of the system for good.
-    pub(crate) fn destroy(&mut self, id: ServerId) {
+    pub fn destroy(&mut self, id: ServerId) {
         self.live.remove(&id);
         self.down.remove(&id);
         self.destroyed.insert(id);
     }
 
     /// An operator took the destruction back.
-    pub(crate) fn restore(&mut self, id: ServerId) {
+    pub fn restore(&mut self, id: ServerId) {
         self.destroyed.remove(&id);
     }
 
-    pub(crate) fn state(&self, id: ServerId) -> Option<MsState> {
+    /// What the server said of itself last; none if it is not there.
+    #[must_use]
+    pub fn state(&self, id: ServerId) -> Option<MsState> {
         self.live.get(&id).map(|live| live.ping.state)
     }
 
-    pub(crate) fn is_serving(&self, id: ServerId) -> bool {
+    /// Whether it may be given accounts, and requests of its own ones.
+    #[must_use]
+    pub fn is_serving(&self, id: ServerId) -> bool {
         self.state(id) == Some(MsState::Serving)
     }
 
-    pub(crate) fn is_destroyed(&self, id: ServerId) -> bool {
+    /// Whether it is out of the system for good.
+    #[must_use]
+    pub fn is_destroyed(&self, id: ServerId) -> bool {
         self.destroyed.contains(&id)
     }
 
     /// Whether the server's accounts should move without waiting for their next
-    /// request. Not while it only catches up: that takes moments.
-    pub(crate) fn is_lost(&self, id: ServerId) -> bool {
-        matches!(self.state(id), None | Some(MsState::Draining))
+    /// request. Not while it only catches up: that takes moments. One whose rows
+    /// are wrong waits for an operator.
+    pub fn is_lost(&self, id: ServerId) -> bool {
+        self.live.get(&id).is_none_or(|live| {
+            live.ping.stopped || live.ping.state == MsState::Draining
+        })
     }
 
     /// Everybody who is there, by id.
-    pub(crate) fn live(&self) -> impl Iterator<Item = &Live> {
+    pub fn live(&self) -> impl Iterator<Item = &Live> {
         self.live.values()
     }
 
     /// Those that may be given accounts, by id.
-    pub(crate) fn serving(&self) -> impl Iterator<Item = &PingMs> {
+    pub fn serving(&self) -> impl Iterator<Item = &PingMs> {
         let serving = |ping: &&PingMs| ping.state == MsState::Serving;
         self.live.values().map(|live| &live.ping).filter(serving)
     }
 
     /// Those that were destroyed, by id.
-    pub(crate) fn destroyed(&self) -> impl Iterator<Item = ServerId> {
+    pub fn destroyed(&self) -> impl Iterator<Item = ServerId> {
         self.destroyed.iter().copied()
     }
 }

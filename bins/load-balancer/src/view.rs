@@ -13,10 +13,14 @@ use crate::roster::Roster;
 
 /// What this load balancer knows.
 #[derive(Debug)]
-pub(crate) struct View {
-    pub(crate) roster: Roster,
-    pub(crate) homes: Homes,
+pub struct View {
+    /// Who is there.
+    pub roster: Roster,
+    /// Which account lives where.
+    pub homes: Homes,
     pub(crate) primary: Primary,
+    /// Whether the bucket of affinity has been out of reach for a while.
+    pub(crate) bucket_lost: bool,
 }
 
 /// The view, shared by the tasks of the process.
@@ -25,11 +29,7 @@ pub(crate) struct SharedView(Arc<Mutex<View>>);
 
 impl SharedView {
     pub(crate) fn new() -> Self {
-        Self(Arc::new(Mutex::new(View {
-            roster: Roster::new(Instant::now()),
-            homes: Homes::default(),
-            primary: Primary::default(),
-        })))
+        Self(Arc::new(Mutex::new(View::new(Instant::now()))))
     }
 
     /// Looks at the view, or changes it. A closure, so that the lock cannot be
@@ -41,7 +41,7 @@ impl SharedView {
 
 /// What an account needs before its request can be forwarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Plan {
+pub enum Plan {
     /// Nothing: this is its home.
     Keep(Affinity),
     /// This home. The server counts one account more until
@@ -57,8 +57,19 @@ pub(crate) enum Plan {
 }
 
 impl View {
+    /// A load balancer that has heard nothing yet.
+    #[must_use]
+    pub fn new(now: Instant) -> Self {
+        Self {
+            roster: Roster::new(now),
+            homes: Homes::default(),
+            primary: Primary::default(),
+            bucket_lost: false,
+        }
+    }
+
     /// The account's home, if requests can go there.
-    pub(crate) fn route(&self, account: &AccountName) -> Option<Affinity> {
+    pub fn route(&self, account: &AccountName) -> Option<Affinity> {
         let home = self.homes.get(account)?;
         if self.roster.is_serving(home.server) {
             return Some(home);
@@ -69,7 +80,7 @@ impl View {
     }
 
     /// What the account needs, at wall-clock time `now`.
-    pub(crate) fn plan(&mut self, account: &AccountName, now: Millis) -> Plan {
+    pub fn plan(&mut self, account: &AccountName, now: Millis) -> Plan {
         if let Some(home) = self.route(account) {
             return Plan::Keep(home);
         }
@@ -98,7 +109,7 @@ impl View {
 
     /// Some accounts whose home is lost, at most `max`; none while nobody
     /// serves, who could take them.
-    pub(crate) fn stranded(&self, max: usize) -> Vec<AccountName> {
+    pub fn stranded(&self, max: usize) -> Vec<AccountName> {
         let lost = |server| self.roster.is_lost(server);
         if self.roster.serving().next().is_none() || !self.homes.servers().any(lost) {
             return Vec::new();
@@ -107,7 +118,7 @@ impl View {
     }
 
     /// The answer to `QUERY_LB_FOR_MS`.
-    pub(crate) fn message_servers(&self, now: Instant) -> MessageServers {
+    pub fn message_servers(&self, now: Instant) -> MessageServers {
         let servers = self.roster.live().map(|live| MessageServer {
             ping: live.ping.clone(),
             accounts: self.homes.accounts_of(live.ping.id),
@@ -141,6 +152,7 @@ mod tests {
             roster: Roster::new(Instant::now()),
             homes: Homes::default(),
             primary: Primary::default(),
+            bucket_lost: false,
         };
         for server in servers {
             ping(&mut view, *server);
@@ -155,6 +167,7 @@ mod tests {
             load,
             state,
             applied: Position::ZERO,
+            stopped: false,
             incarnation: Incarnation(uuid::Uuid::nil()),
         };
         view.roster.ping(ping, Instant::now());

@@ -3,10 +3,12 @@
 //! Entries may come again, after a reconnect for example, and late: whoever
 //! applies them must not mind.
 
+use std::error::Error as _;
 use std::time::Duration;
 
-use async_nats::jetstream::Context;
+use async_nats::jetstream::context::{GetStreamError, GetStreamErrorKind, KeyValueError};
 use async_nats::jetstream::kv::{Entry, Store, Watch};
+use async_nats::jetstream::{Context, ErrorCode};
 use futures::StreamExt;
 use tokio::time::{Instant, sleep};
 
@@ -16,13 +18,14 @@ use crate::synced::{Part, Synced};
 
 const RETRY: Duration = Duration::from_millis(limit::WATCH_RETRY_MILLIS);
 
-/// Opens a bucket; waits for it within [`limit::SYNC_SECONDS`].
+/// Opens a bucket. Waits for as long as nobody can tell whether it is there; if
+/// it is certain that it is not, for [`limit::SYNC_SECONDS`].
 pub(crate) async fn open(jetstream: &Context, bucket: &str) -> Result<Store, Error> {
     let deadline = Instant::now() + Duration::from_secs(limit::SYNC_SECONDS);
     loop {
         match jetstream.get_key_value(bucket).await {
             Ok(store) => return Ok(store),
-            Err(source) if Instant::now() >= deadline => {
+            Err(source) if is_absent(&source) && Instant::now() >= deadline => {
                 let bucket = bucket.to_owned();
                 return Err(Error::Bucket { bucket, source });
             }
@@ -31,6 +34,20 @@ pub(crate) async fn open(jetstream: &Context, bucket: &str) -> Result<Store, Err
                 sleep(RETRY).await;
             }
         }
+    }
+}
+
+/// Whether NATS said that there is no such bucket. Without a quorum it says
+/// nothing, or that it cannot tell.
+fn is_absent(error: &KeyValueError) -> bool {
+    let source = error.source();
+    let refused = source.and_then(|source| source.downcast_ref::<GetStreamError>());
+    match refused.map(GetStreamError::kind) {
+        Some(GetStreamErrorKind::JetStream(error)) => {
+            error.error_code() == ErrorCode::STREAM_NOT_FOUND
+        }
+        Some(_) => false,
+        None => true,
     }
 }
 

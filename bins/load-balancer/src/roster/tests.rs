@@ -1,5 +1,7 @@
 //! Servers come, fall silent, are declared down and come back.
 
+use std::time::Duration;
+
 use yoshi_protocol::Position;
 use yoshi_protocol::message::roster::DownReason;
 
@@ -12,6 +14,7 @@ fn ping(id: ServerId, incarnation: Incarnation, state: MsState) -> PingMs {
         load: 0,
         state,
         applied: Position::ZERO,
+        stopped: false,
         incarnation,
     }
 }
@@ -122,6 +125,24 @@ fn a_silent_server_that_timed_out_must_know_it_when_it_wakes() {
     assert!(!case.roster.down(&timed_out(case.id, Some(case.life))));
     assert_eq!(case.ping(MsState::Serving), Change::Ignored);
     assert_eq!(case.ping(MsState::Behind), Change::Came);
+}
+
+#[test]
+fn a_server_that_drains_or_has_stopped_is_lost() {
+    let mut case = Case::serving();
+    for (state, stopped, lost) in [
+        (MsState::Serving, false, false),
+        (MsState::Behind, false, false),
+        (MsState::Behind, true, true),
+        (MsState::Draining, false, true),
+    ] {
+        let ping = PingMs {
+            stopped,
+            ..ping(case.id, case.life, state)
+        };
+        case.roster.ping(ping, case.now);
+        assert_eq!(case.roster.is_lost(case.id), lost, "{state:?} {stopped}");
+    }
 }
 
 #[test]
