@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use yoshi_protocol::limit::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
+use yoshi_protocol::subject::ACCOUNTS_STREAM;
 use yoshi_service::database::DatabaseArgs;
 use yoshi_service::{ConfigurationError, HasServerArgs, ServerArgs};
 
@@ -56,6 +57,13 @@ pub struct Arguments {
           value_parser = clap::value_parser!(u64).range(1..=600), value_name = "SECONDS")]
     beta_seconds: u64,
 
+    /// How long after it last followed the accounts log this server checks
+    /// credentials for message servers that can only queue and read, in hours; 0
+    /// is never. What was changed where the log is in reach is not known to it
+    #[arg(long, env = "YOSHI_DEGRADED_HOURS", default_value_t = 24,
+          value_parser = clap::value_parser!(u64).range(0..=8760), value_name = "HOURS")]
+    degraded_hours: u64,
+
     /// Fewest characters of a new password
     #[arg(long, env = "YOSHI_PASSWORD_CHARS_MIN", default_value_t = PASSWORD_CHARS_MIN,
           value_name = "COUNT")]
@@ -65,6 +73,10 @@ pub struct Arguments {
 impl HasServerArgs for Arguments {
     fn server(&self) -> &ServerArgs {
         &self.server
+    }
+
+    fn log(&self) -> Option<&'static str> {
+        Some(ACCOUNTS_STREAM)
     }
 
     fn check(&self) -> Result<(), ConfigurationError> {
@@ -104,6 +116,11 @@ impl Arguments {
 
     pub(crate) fn heartbeat(&self) -> Duration {
         Duration::from_secs(self.heartbeat_seconds)
+    }
+
+    /// How long this server checks credentials without the log.
+    pub(crate) fn degraded_max(&self) -> Duration {
+        Duration::from_secs(self.degraded_hours * 3_600)
     }
 
     /// How long a backup may be silent until it is gone.

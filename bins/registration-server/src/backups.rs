@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use yoshi_protocol::message::roster::RsHeartbeat;
 use yoshi_protocol::{Incarnation, Position, ServerId};
 use yoshi_replica::Peer;
+use yoshi_service::liveness::Hearing;
 
 use crate::limit::BACKUPS_MAX;
 
@@ -20,10 +21,10 @@ struct Backup {
 
 /// The live backups of a primary.
 #[derive(Debug)]
-pub(crate) struct Backups {
+pub struct Backups {
     seen: BTreeMap<ServerId, Backup>,
-    /// How long a backup may be silent until it is gone.
-    silence_max: Duration,
+    /// Whose silence proves something, to this process.
+    hearing: Hearing,
     /// How often this server's own position is noted.
     interval: Duration,
     noted_at: Instant,
@@ -35,15 +36,10 @@ pub(crate) struct Backups {
 impl Backups {
     /// None yet. `interval` is that of the heartbeats.
     #[must_use]
-    pub(crate) fn new(
-        now: Instant,
-        interval: Duration,
-        silence_max: Duration,
-        applied: Position,
-    ) -> Self {
+    pub fn new(now: Instant, interval: Duration, silence_max: Duration, applied: Position) -> Self {
         Self {
             seen: BTreeMap::new(),
-            silence_max,
+            hearing: Hearing::new(silence_max),
             interval,
             noted_at: now,
             noted: applied,
@@ -51,15 +47,10 @@ impl Backups {
         }
     }
 
-    /// Notes this server's own position; to be called often. While this server
-    /// cannot listen, because it was paused or has no connection, the silence of
-    /// the others proves nothing.
-    pub(crate) fn note(&mut self, now: Instant, applied: Position, connected: bool) {
-        if !connected || now.duration_since(self.noted_at) > 2 * self.interval {
-            self.seen
-                .values_mut()
-                .for_each(|backup| backup.heard_at = now);
-        }
+    /// Notes this server's own position, and whether it can hear the others;
+    /// to be called often.
+    pub fn note(&mut self, now: Instant, applied: Position, connected: bool) {
+        self.hearing.look(now, connected);
         if now.duration_since(self.noted_at) >= self.interval {
             self.noted_at = now;
             self.tail = self.noted;
@@ -70,7 +61,7 @@ impl Backups {
     /// A heartbeat. Success waits for a backup from the moment that it is at
     /// the tail until it is gone: one that falls behind later is the replica's
     /// business, which waits for it no longer than β.
-    pub(crate) fn heard(&mut self, now: Instant, beat: &RsHeartbeat) {
+    pub fn heard(&mut self, now: Instant, beat: &RsHeartbeat) {
         let at_tail = beat.applied >= self.tail;
         let full = self.seen.len() >= BACKUPS_MAX;
         match self.seen.get_mut(&beat.id) {
@@ -95,11 +86,11 @@ impl Backups {
         }
     }
 
-    /// The live ones, by id. Forgets those that are gone.
-    pub(crate) fn live(&mut self, now: Instant) -> Vec<Peer> {
-        let silence_max = self.silence_max;
+    /// The live ones by the latest [`Backups::note`], by id. Forgets those that are gone.
+    pub fn live(&mut self) -> Vec<Peer> {
+        let hearing = &self.hearing;
         self.seen.retain(|id, backup| {
-            let live = now.duration_since(backup.heard_at) <= silence_max;
+            let live = !hearing.is_gone(backup.heard_at);
             if !live {
                 tracing::warn!(server = %id, "backup {id} is gone");
             }
@@ -138,19 +129,24 @@ mod tests {
         let (id, life) = (ServerId::random(), Incarnation::random());
         let mut backups = Backups::new(start, SECOND, 3 * SECOND, Position(100));
         backups.heard(start, &beat(id, life, 50));
-        assert!(!backups.live(start)[0].counts);
+        assert!(!backups.live()[0].counts);
 
         backups.note(start + SECOND, Position(200), true);
         backups.heard(start + SECOND, &beat(id, life, 150));
-        let live = backups.live(start + SECOND);
+        let live = backups.live();
         assert!(live[0].counts, "where this server was an interval ago");
         assert_eq!(live[0].applied, Position(150));
 
         backups.note(start + 2 * SECOND, Position(300), true);
         backups.note(start + 3 * SECOND, Position(400), true);
         backups.heard(start + 3 * SECOND, &beat(id, life, 150));
-        assert!(backups.live(start + 3 * SECOND)[0].counts, "until β");
-        assert!(backups.live(start + 7 * SECOND).is_empty());
+        assert!(backups.live()[0].counts, "until β");
+        for second in 4..=6 {
+            backups.note(start + second * SECOND, Position(400), true);
+        }
+        assert_eq!(backups.live().len(), 1);
+        backups.note(start + 7 * SECOND, Position(400), true);
+        assert!(backups.live().is_empty());
     }
 
     #[test]
@@ -159,9 +155,9 @@ mod tests {
         let id = ServerId::random();
         let mut backups = Backups::new(start, SECOND, 3 * SECOND, Position(100));
         backups.heard(start, &beat(id, Incarnation::random(), 100));
-        assert!(backups.live(start)[0].counts);
+        assert!(backups.live()[0].counts);
         backups.heard(start, &beat(id, Incarnation::random(), 10));
-        let live = backups.live(start);
+        let live = backups.live();
         assert_eq!((live.len(), live[0].counts), (1, false));
     }
 }

@@ -21,6 +21,7 @@ pub(crate) use calls::Calls;
 use crate::backups::Backups;
 use crate::election::{Action, Election, Input, Role};
 use crate::limit::{LEASE_CALL_MAX, TICK_INTERVAL};
+use crate::pulse::Pulse;
 use crate::rules::Primary;
 
 /// The backups, shared between the heartbeats' answers and the candidate.
@@ -36,6 +37,8 @@ pub(crate) struct Sources {
     pub standing: watch::Receiver<Standing>,
     /// How far it has applied the log.
     pub applied: watch::Receiver<Position>,
+    /// Whether its database answers.
+    pub pulse: Pulse,
 }
 
 /// What the candidate tells.
@@ -61,8 +64,9 @@ pub(crate) struct Candidate {
 }
 
 impl Candidate {
-    /// Takes part until `leave` is told or dropped, then gives the lease up if it holds it.
-    pub(crate) async fn run(mut self, mut leave: oneshot::Receiver<()>) {
+    /// Takes part until `leave` is told or dropped, then gives the lease up if it
+    /// holds it. Answers where `NEW_PRIM_REG` is heard.
+    pub(crate) async fn run(mut self, mut leave: oneshot::Receiver<()>) -> Subscriber {
         let mut tasks = JoinSet::new();
         let mut ticks = tokio::time::interval(TICK_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -99,6 +103,7 @@ impl Candidate {
         }
         self.feed(Input::Leave, &mut tasks);
         self.finish(tasks).await;
+        self.sources.announcements
     }
 
     /// Waits for the calls under way: one of them may give the lease up, or
@@ -127,9 +132,12 @@ impl Candidate {
                 applied,
                 state == async_nats::connection::State::Connected,
             );
-            backups.live(now)
+            backups.live()
         };
         self.tell_peers(live);
+        if !self.sources.pulse.beats(now) {
+            return Input::Unable;
+        }
         let eligible = *self.sources.standing.borrow() == Standing::AtTail;
         Input::Tick { eligible }
     }

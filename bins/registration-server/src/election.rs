@@ -22,8 +22,8 @@ mod role;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use input::{Action, Input, LeaseView, Settings, Written};
-pub(crate) use role::Role;
+pub use input::{Action, Input, LeaseView, Settings, Written};
+pub use role::Role;
 
 use std::time::{Duration, Instant};
 
@@ -82,7 +82,7 @@ struct Holder {
 
 /// The state machine of one server.
 #[derive(Debug)]
-pub(crate) struct Election {
+pub struct Election {
     me: ServerId,
     settings: Settings,
     random: StdRng,
@@ -112,7 +112,7 @@ impl Election {
     /// A backup with the highest epoch in its copy of the log, and the primary
     /// that it was told of, if it was.
     #[must_use]
-    pub(crate) fn new(
+    pub fn new(
         me: ServerId,
         settings: Settings,
         logged: Epoch,
@@ -133,7 +133,7 @@ impl Election {
 
     /// What this server is at present, for whoever answers requests.
     #[must_use]
-    pub(crate) fn role(&self) -> Role {
+    pub fn role(&self) -> Role {
         match &self.state {
             State::Backup(backup) => Role::Backup {
                 primary: backup.primary,
@@ -153,10 +153,11 @@ impl Election {
     }
 
     /// Takes in what happened, and says what to do, in order.
-    pub(crate) fn step(&mut self, now: Instant, input: Input) -> Vec<Action> {
+    pub fn step(&mut self, now: Instant, input: Input) -> Vec<Action> {
         let mut actions = Vec::new();
         match input {
             Input::Tick { eligible } => self.eligible = eligible,
+            Input::Unable => self.unable(now, &mut actions),
             Input::Heard(primary) => self.heard(now, primary),
             Input::Beat { of, answered } => self.beat(now, of, answered),
             Input::LeaseRead(view) => self.lease_read(now, view, &mut actions),
@@ -221,6 +222,16 @@ impl Election {
                 }
             }
             State::Left => {}
+        }
+    }
+
+    /// A holder that can serve nobody lets another server be primary.
+    fn unable(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        self.eligible = false;
+        if let State::Holder(holder) = &self.state {
+            let expected = holder.revision;
+            self.step_down(now, None);
+            actions.push(Action::Release { expected });
         }
     }
 

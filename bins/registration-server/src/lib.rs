@@ -5,28 +5,38 @@
 //! `candidate`, `lease`): it alone answers (`serve`) and adds to the log.
 
 mod arguments;
-mod backups;
+pub mod backups;
 mod candidate;
-mod election;
+pub mod election;
 mod lease;
 mod limit;
 mod machine;
 mod password;
-mod rules;
+mod pulse;
+pub mod rules;
 mod serve;
 mod start;
+mod status;
 mod store;
+mod throttle;
 mod token;
 
 pub use arguments::Arguments;
 
 use std::time::Duration;
 
+use async_nats::Subscriber;
+use futures::StreamExt;
 use tokio::sync::oneshot;
+use yoshi_protocol::ServerId;
+use yoshi_protocol::cbor::{self, Bound};
+use yoshi_protocol::message::roster::NewPrimReg;
 use yoshi_replica::Standing;
 use yoshi_service::{Context, Health};
 
-use crate::limit::HEALTH_INTERVAL;
+use crate::election::Role;
+use crate::limit::{HANDOVER_MAX, HANDOVER_SLACK, HEALTH_INTERVAL};
+use crate::serve::Serving;
 use crate::start::Started;
 
 /// Why a registration server ends before it was asked to.
@@ -76,13 +86,10 @@ pub async fn run(arguments: Arguments, context: Context) -> Result<(), Error> {
     } = start::start(&arguments, &context).await?;
     // Dropping `leave` makes the candidate give up the lease and end.
     let (leave, left) = oneshot::channel::<()>();
+    let id = candidate.calls.id;
     let candidate = tokio::spawn(candidate.run(left));
-    let health = tokio::spawn(tell_health(context.health.clone(), standing, role));
-
-    let stop = context.shutdown.clone();
-    let serving = tokio::spawn(serve::run(server, requests, async move {
-        stop.requested().await;
-    }));
+    let health = tokio::spawn(tell_health(context.health.clone(), standing, role.clone()));
+    let serving = Serving::start(server, requests);
     let ended = tokio::select! {
         ended = replica.finished() => ended,
         () = context.shutdown.requested() => Ok(()),
@@ -90,10 +97,18 @@ pub async fn run(arguments: Arguments, context: Context) -> Result<(), Error> {
     health.abort();
     context.health.not_ready("the server shuts down");
     if ended.is_ok() {
-        // First finish what is in hand as primary, then let another server be it.
-        drop(serving.await);
+        let was_backup = matches!(*role.borrow(), Role::Backup { .. });
+        // First finish what is in hand as primary, then let another server be
+        // it. Until that one is heard of, requests still come here: they are
+        // told to ask again, which is sooner than no answer.
+        serving.refuse().await;
         drop(leave);
-        drop(candidate.await);
+        if let Ok(announcements) = candidate.await
+            && !was_backup
+        {
+            successor(announcements, id).await;
+        }
+        serving.drain().await;
         replica.stop().await;
     } else {
         // What is in hand has no log to go to: let another server be primary at once.
@@ -102,6 +117,24 @@ pub async fn run(arguments: Arguments, context: Context) -> Result<(), Error> {
         drop(candidate.await);
     }
     Ok(ended?)
+}
+
+/// Waits for another server's `NEW_PRIM_REG`, at most [`HANDOVER_MAX`]: there
+/// may be no other server.
+async fn successor(mut announcements: Subscriber, id: ServerId) {
+    let heard = async {
+        while let Some(message) = announcements.next().await {
+            match cbor::decode::<NewPrimReg>(&message.payload, Bound::REQUEST) {
+                Ok(primary) if primary.id != id => return,
+                Ok(_) | Err(_) => {}
+            }
+        }
+    };
+    match tokio::time::timeout(HANDOVER_MAX, heard).await {
+        // The load balancers hear it too, and some of them later.
+        Ok(()) => tokio::time::sleep(HANDOVER_SLACK).await,
+        Err(_) => tracing::info!("no other server became primary within {HANDOVER_MAX:?}"),
+    }
 }
 
 /// Ready: a backup at the tail of the log, or the primary.

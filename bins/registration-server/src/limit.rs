@@ -4,6 +4,10 @@ use std::time::Duration;
 
 /// Tokens of one account. One more log-in ends the oldest.
 pub(crate) const TOKENS_PER_ACCOUNT_MAX: usize = 100;
+/// Blocks of the accounts log for which this database's copy keeps log-ins and
+/// log-outs that no longer matter. A server that is further behind, and that the
+/// stream no longer reaches back for, starts anew with an empty database.
+pub(crate) const ENDED_BLOCKS_KEPT: u64 = 65_536;
 /// Characters of a password's hash as a PHC string; argon2id needs about 100.
 pub(crate) const PASSWORD_HASH_CHARS_MAX: usize = 255;
 
@@ -13,12 +17,25 @@ pub(crate) const REQUESTS_IN_HAND_MAX: usize = 1_000;
 /// some 25 ms each the last one waits for about a second: less than those who
 /// ask wait for an answer, so no work is done for askers that have given up.
 pub(crate) const PASSWORDS_WAITING_MAX: usize = 64;
+/// Wrong passwords in a row that an account may get before further tries wait (NIST SP 800-63B-4).
+pub(crate) const STRAIGHT_FAILURES_MAX: u32 = 100;
+/// The longest wait before the next try.
+pub(crate) const WAIT_MAX: Duration = Duration::from_secs(15 * 60);
+/// How long after the latest wrong password they are forgotten.
+pub(crate) const FAILURES_FORGOTTEN: Duration = Duration::from_secs(24 * 60 * 60);
+/// Accounts whose wrong passwords are counted at once, at some 150 bytes each.
+pub(crate) const THROTTLED_ACCOUNTS_MAX: usize = 10_000;
 /// How long past β a change may stay without a result before its outcome is answered as unknown.
 pub(crate) const CHANGE_SLACK: Duration = Duration::from_secs(5);
 /// How long a database query of a request may take.
 pub(crate) const QUERY_MAX: Duration = Duration::from_secs(5);
 /// How long requests in hand may take to end at shutdown before the lease is released.
 pub(crate) const DRAIN_MAX: Duration = Duration::from_secs(5);
+
+/// How long a primary that leaves waits until another one is heard of.
+pub(crate) const HANDOVER_MAX: Duration = Duration::from_secs(4);
+/// How long it listens after that for what load balancers still send it.
+pub(crate) const HANDOVER_SLACK: Duration = Duration::from_millis(500);
 
 /// Entries in one page of `POLL_RS`.
 pub(crate) const LOG_PAGE_ENTRIES_MAX: usize = 2_000;
@@ -46,5 +63,10 @@ pub(crate) const BALANCER_QUERY_MAX: Duration = Duration::from_secs(1);
 pub(crate) const LEASE_OPEN_MAX: Duration = Duration::from_secs(30);
 /// How long is waited between two tries to open it.
 pub(crate) const LEASE_OPEN_PAUSE: Duration = Duration::from_millis(500);
+/// How often the database is asked whether it answers.
+pub(crate) const PULSE_INTERVAL: Duration = Duration::from_secs(1);
+/// How long it may be silent before this server is no primary: one query that
+/// fails at its bound, and the next.
+pub(crate) const PULSE_SILENT_MAX: Duration = Duration::from_secs(7);
 /// How often the server's health is looked at.
 pub(crate) const HEALTH_INTERVAL: Duration = Duration::from_millis(500);

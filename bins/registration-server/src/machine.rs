@@ -14,7 +14,7 @@ use yoshi_replica::{Decision, Entry, Query, StateMachine, Write, Writes};
 
 use crate::limit::{LOG_PAGE_BYTES_MAX, LOG_PAGE_ENTRIES_MAX};
 use crate::rules::{self, Done, Outcome, Primary, TokenHash, WorkingSet};
-use crate::store::batch::{self, Statements};
+use crate::store::batch::{self, Event, Statements};
 use crate::store::query;
 
 /// The machine. Beside its database it has one thing: the place where it tells
@@ -98,6 +98,7 @@ impl StateMachine for Accounts {
             statements.read_done(ids.into_iter().collect()),
             statements.read_accounts(names.clone()),
             statements.read_tokens(names, hashes.into_iter().collect()),
+            statements.read_ended(kept_after(batch)),
         ]
     }
 
@@ -108,6 +109,11 @@ impl StateMachine for Accounts {
         rows: &[Vec<Row>],
     ) -> Result<Decision<Outcome>, tokio_postgres::Error> {
         let mut set = load(rows)?;
+        let long_ended = rows.get(4).map_or(&[][..], Vec::as_slice);
+        let long_ended: Vec<Position> = long_ended
+            .iter()
+            .map(batch::position)
+            .collect::<Result<_, _>>()?;
         let outcomes: Vec<Outcome> = batch
             .iter()
             .map(|decoded| rules::apply(&mut set, decoded.position, decoded.entry.as_ref()))
@@ -122,7 +128,7 @@ impl StateMachine for Accounts {
         metrics::counter!("yoshi_rs_entries_refused_total").increment(refused.count() as u64);
         Ok(Decision {
             outcomes,
-            writes: Writes::Each(writes(statements, &set, batch)),
+            writes: Writes::Each(writes(statements, &set, batch, long_ended)),
         })
     }
 
@@ -131,6 +137,18 @@ impl StateMachine for Accounts {
         since: Position,
         applied: Position,
     ) -> Result<LogPage, tokio_postgres::Error> {
+        if !rules::fills(since, applied) {
+            // A page that goes nowhere: whoever asks does not take it.
+            tracing::error!(
+                "a neighbour at position {since} is too far behind to be filled from here: start \
+                 it anew with an empty database"
+            );
+            return Ok(LogPage {
+                more: false,
+                entries: Vec::new(),
+                through: since,
+            });
+        }
         let limit = i64::try_from(LOG_PAGE_ENTRIES_MAX).unwrap_or(i64::MAX);
         let events = query::events(client, since, applied, limit).await?;
         Ok(page(events, applied))
@@ -160,22 +178,48 @@ fn load(rows: &[Vec<Row>]) -> Result<WorkingSet, tokio_postgres::Error> {
     Ok(set)
 }
 
+/// Up to where this database's copy of the log lacks what has ended, after the batch.
+fn kept_after(batch: &[Decoded]) -> Position {
+    let applied = batch.last().map_or(Position::ZERO, |last| last.position);
+    rules::kept_after(applied)
+}
+
 /// The difference that the batch made. Accounts come before the tokens that
 /// refer to them; ended tokens go before new ones come.
-fn writes(statements: &Statements, set: &WorkingSet, batch: Vec<Decoded>) -> Vec<Write> {
+fn writes(
+    statements: &Statements,
+    set: &WorkingSet,
+    batch: Vec<Decoded>,
+    mut long_ended: Vec<Position>,
+) -> Vec<Write> {
+    let kept_after = kept_after(&batch);
     let mut bodies: BTreeMap<Position, bytes::Bytes> = batch
         .into_iter()
         .map(|decoded| (decoded.position, decoded.bytes))
         .collect();
-    let events = set
-        .recorded()
-        .iter()
-        .filter_map(|(position, id)| {
-            let body = bodies.remove(position)?;
-            Some((*position, *id, body.to_vec()))
-        })
-        .collect();
+    let mut ended = set.ended().clone();
+    let mut events = Vec::with_capacity(set.recorded().len());
+    for (position, id) in set.recorded() {
+        let ended = ended.remove(position);
+        if ended.is_some_and(|ended| ended <= kept_after) {
+            continue;
+        }
+        if let Some(body) = bodies.remove(position) {
+            events.push(Event {
+                position: *position,
+                id: *id,
+                body: body.to_vec(),
+                ended,
+            });
+        }
+    }
+    // What is left was there before this batch.
+    let (dropped, ended): (Vec<_>, Vec<_>) =
+        ended.into_iter().partition(|(_, end)| *end <= kept_after);
+    long_ended.extend(dropped.into_iter().map(|(position, _)| position));
     [
+        statements.end_events(&ended),
+        statements.drop_events(&long_ended),
         statements.insert_events(events),
         statements.insert_accounts(set.created_accounts()),
         statements.update_accounts(set.changed_accounts()),

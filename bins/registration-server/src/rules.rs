@@ -10,18 +10,19 @@ mod working_set;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use working_set::{Account, Done, Primary, Token, TokenHash, WorkingSet};
+pub use working_set::{Account, Done, Primary, Token, TokenHash, WorkingSet};
 
+use yoshi_protocol::limit::POSITIONS_PER_BLOCK;
 use yoshi_protocol::message::log::{
     AccountEntry, AccountOp, EndToken, NewToken, SetDisabled, SetPassword,
 };
 use yoshi_protocol::{AccountName, Epoch, ErrorCode, Position, ServerId};
 
-use crate::limit::{PASSWORD_HASH_CHARS_MAX, TOKENS_PER_ACCOUNT_MAX};
+use crate::limit::{ENDED_BLOCKS_KEPT, PASSWORD_HASH_CHARS_MAX, TOKENS_PER_ACCOUNT_MAX};
 
 /// What became of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub enum Outcome {
     /// It holds, since this position: its own, or that of the entry with the
     /// same id that came first.
     Applied(Position),
@@ -39,7 +40,7 @@ enum Effect {
 
 /// The account that an operation is about; none if it is about the primary.
 #[must_use]
-pub(crate) fn account_of(op: &AccountOp) -> Option<&AccountName> {
+pub fn account_of(op: &AccountOp) -> Option<&AccountName> {
     match op {
         AccountOp::Primary(_) => None,
         AccountOp::Create(set) | AccountOp::ChangePassword(set) => Some(&set.account),
@@ -49,15 +50,42 @@ pub(crate) fn account_of(op: &AccountOp) -> Option<&AccountName> {
     }
 }
 
+/// Up to where a copy of the log that has come to `applied` lacks what has ended.
+///
+/// NEW_ACCT, CHANGE_PASSWORD, SET_ACCOUNT and primaries are kept for good: their
+/// ids are idempotency keys, and they are few. Log-ins and log-outs get a new id
+/// at each attempt, so no later request asks for theirs; what needs them is a
+/// neighbour that fills itself from this copy. A log-in *ends* where its token
+/// ends: by a log-out, a new password, a disabled account, or as the oldest of
+/// too many; a log-out ends where it stands. What ended here or before is
+/// dropped from the copy.
+///
+/// A neighbour that begins with nothing comes to the same end without it: up to
+/// here it sees exactly the log-ins whose tokens outlive this place, and from
+/// here on everything. So does one that stands here or later. One that stands
+/// before might keep a token that was ended in between: it gets nothing.
+/// The rule follows from positions alone, so all copies are equal.
+#[must_use]
+pub fn kept_after(applied: Position) -> Position {
+    Position(
+        applied
+            .0
+            .saturating_sub(ENDED_BLOCKS_KEPT * POSITIONS_PER_BLOCK),
+    )
+}
+
+/// Whether a neighbour that stands at `since` can be filled from a copy that has come to `applied`.
+#[must_use]
+pub fn fills(since: Position, applied: Position) -> bool {
+    since == Position::ZERO || since >= kept_after(applied)
+}
+
 /// Applies one entry; `None` stands for bytes that are not an entry.
 ///
 /// Idempotent: an entry whose id was applied before has the first one's outcome
 /// and no effect, whichever primary repeats it.
-pub(crate) fn apply(
-    set: &mut WorkingSet,
-    position: Position,
-    entry: Option<&AccountEntry>,
-) -> Outcome {
+pub fn apply(set: &mut WorkingSet, position: Position, entry: Option<&AccountEntry>) -> Outcome {
+    set.moved_to(position);
     let Some(entry) = entry.filter(|entry| is_sound(entry)) else {
         return Outcome::Rejected(ErrorCode::Malformed);
     };
@@ -218,6 +246,7 @@ fn log_out(set: &mut WorkingSet, end: &EndToken) -> Effect {
     match owned {
         Some(hash) => {
             set.end_token(hash);
+            set.end_this();
             Effect::Recorded
         }
         None => Effect::None,

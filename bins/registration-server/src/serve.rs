@@ -4,6 +4,7 @@
 mod auth_client;
 mod change;
 mod change_password;
+mod degraded;
 mod heartbeat;
 mod list_accounts;
 mod lock;
@@ -15,17 +16,21 @@ mod rule;
 mod server;
 mod set_account;
 
+pub(crate) use degraded::Freshness;
 pub(crate) use server::{Parts, Server};
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
-use async_nats::{Message, SubscribeError};
-use futures::StreamExt;
-use futures::stream::{self, BoxStream};
+use async_nats::{Message, SubscribeError, Subscriber};
+use futures::stream::SelectAll;
+use futures::{Stream, StreamExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::JoinHandle;
 use yoshi_protocol::cbor::{self, Bound};
 use yoshi_protocol::message::Done;
 use yoshi_protocol::subject::{self, ClientVerb, RsVerb};
@@ -48,57 +53,150 @@ const VERBS: [RsVerb; 9] = [
 ];
 
 /// The requests on their way to this server.
-pub(crate) struct Requests(BoxStream<'static, (RsVerb, Message)>);
+pub(crate) struct Requests(SelectAll<Asked>);
+
+/// The requests of one verb, on one subject.
+struct Asked {
+    verb: RsVerb,
+    messages: Subscriber,
+}
+
+impl Stream for Asked {
+    type Item = (RsVerb, Message);
+
+    fn poll_next(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let verb = self.verb;
+        let next = self.messages.poll_next_unpin(task);
+        next.map(|next| next.map(|message| (verb, message)))
+    }
+}
 
 /// Listens on every subject of this server.
 ///
 /// # Errors
 /// [`SubscribeError`], if the connection is closed.
 pub(crate) async fn subscribe(server: &Server) -> Result<Requests, SubscribeError> {
-    let mut all = Vec::with_capacity(VERBS.len());
+    let mut all = SelectAll::new();
     for verb in VERBS {
         let subject = subject::rs(server.id(), verb);
         let messages = server.nats().subscribe(subject).await?;
-        all.push(messages.map(move |message| (verb, message)).boxed());
+        all.push(Asked { verb, messages });
     }
-    Ok(Requests(stream::select_all(all).boxed()))
+    for verb in degraded::VERBS {
+        let subject = subject::rs_any(verb).expect("these are what any server is asked");
+        let group = subject::RS_QUEUE_GROUP.to_owned();
+        let messages = server.nats().queue_subscribe(subject, group).await?;
+        all.push(Asked { verb, messages });
+    }
+    Ok(Requests(all))
 }
 
-/// Answers until `stop` ends, then finishes what is in hand, at most [`DRAIN_MAX`].
-pub(crate) async fn run(server: Server, mut requests: Requests, stop: impl Future<Output = ()>) {
-    let in_hand = Arc::new(Semaphore::new(REQUESTS_IN_HAND_MAX));
-    let mut stop = std::pin::pin!(stop);
+/// The requests at work. It ends in two steps, so that nobody is left without
+/// an answer: see [`Serving::refuse`] and [`Serving::drain`].
+pub(crate) struct Serving {
+    server: Server,
+    in_hand: Arc<Semaphore>,
+    draining: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Serving {
+    /// Answers from now on.
+    pub(crate) fn start(server: Server, requests: Requests) -> Self {
+        let in_hand = Arc::new(Semaphore::new(REQUESTS_IN_HAND_MAX));
+        let (draining, drain) = oneshot::channel();
+        let task = tokio::spawn(run(server.clone(), requests, Arc::clone(&in_hand), drain));
+        Self {
+            server,
+            in_hand,
+            draining,
+            task,
+        }
+    }
+
+    /// Finishes what is in hand, at most [`DRAIN_MAX`]. What comes meanwhile and
+    /// afterwards is told to ask again: another server will be primary.
+    pub(crate) async fn refuse(&self) {
+        self.server.leave();
+        all_done(&self.in_hand).await;
+    }
+
+    /// Unsubscribes, and answers what was delivered already.
+    pub(crate) async fn drain(self) {
+        drop(self.draining);
+        let delivered = tokio::time::timeout(DRAIN_MAX, self.task).await;
+        if delivered.is_err() {
+            tracing::warn!("requests were not read to their end within {DRAIN_MAX:?}");
+        }
+        all_done(&self.in_hand).await;
+    }
+
+    /// Ends at once: there is no log for what is in hand.
+    pub(crate) fn abort(self) {
+        self.task.abort();
+    }
+}
+
+async fn all_done(in_hand: &Semaphore) {
+    let all = u32::try_from(REQUESTS_IN_HAND_MAX).unwrap_or(u32::MAX);
+    let done = tokio::time::timeout(DRAIN_MAX, in_hand.acquire_many(all)).await;
+    if done.is_err() {
+        tracing::warn!("requests were still in hand after {DRAIN_MAX:?}");
+    }
+}
+
+/// Hands out requests until `drain` is told or dropped, and then those that were
+/// delivered before the subscriptions ended.
+async fn run(
+    server: Server,
+    mut requests: Requests,
+    in_hand: Arc<Semaphore>,
+    mut drain: oneshot::Receiver<()>,
+) {
     loop {
         let (verb, message) = tokio::select! {
-            () = &mut stop => break,
+            _ = &mut drain => break,
             Some(request) = requests.0.next() => request,
             else => break,
         };
-        let Ok(permit) = Arc::clone(&in_hand).try_acquire_owned() else {
-            metrics::counter!("yoshi_rs_requests_refused_busy_total").increment(1);
-            let busy = ErrorReply::new(ErrorCode::Busy, "too many requests at once; try again");
-            request::respond::<Done>(server.nats(), &message, Err(busy)).await;
-            continue;
-        };
-        let server = server.clone();
-        tokio::spawn(async move {
-            dispatch(server, verb, message).await;
-            drop(permit);
-        });
+        take(&server, &in_hand, verb, message).await;
     }
-    drop(requests);
-    let all = u32::try_from(REQUESTS_IN_HAND_MAX).unwrap_or(u32::MAX);
-    let drained = tokio::time::timeout(DRAIN_MAX, in_hand.acquire_many(all)).await;
-    if drained.is_err() {
-        tracing::warn!(
-            "requests were still in hand after {} s",
-            DRAIN_MAX.as_secs()
-        );
+    for asked in requests.0.iter_mut() {
+        if let Err(error) = asked.messages.drain().await {
+            tracing::warn!(%error, "a subscription could not be drained");
+        }
     }
+    while let Some((verb, message)) = requests.0.next().await {
+        take(&server, &in_hand, verb, message).await;
+    }
+}
+
+async fn take(server: &Server, in_hand: &Arc<Semaphore>, verb: RsVerb, message: Message) {
+    if server.is_leaving() {
+        request::respond::<Done>(server.nats(), &message, Err(server::not_primary())).await;
+        return;
+    }
+    let Ok(permit) = Arc::clone(in_hand).try_acquire_owned() else {
+        metrics::counter!("yoshi_rs_requests_refused_busy_total").increment(1);
+        let busy = ErrorReply::new(ErrorCode::Busy, "too many requests at once; try again");
+        request::respond::<Done>(server.nats(), &message, Err(busy)).await;
+        return;
+    };
+    let server = server.clone();
+    tokio::spawn(async move {
+        dispatch(server, verb, message).await;
+        drop(permit);
+    });
 }
 
 async fn dispatch(server: Server, verb: RsVerb, message: Message) {
     match verb {
+        RsVerb::Auth if degraded::is_asked(verb, &message) => {
+            degraded::answer(server, verb, message, auth_client::serve).await;
+        }
+        RsVerb::LookupAccounts if degraded::is_asked(verb, &message) => {
+            degraded::answer(server, verb, message, lookup_accounts::serve).await;
+        }
         RsVerb::Auth => answer(server, verb, message, auth_client::serve).await,
         RsVerb::Heartbeat => heartbeat::answer(server, message).await,
         RsVerb::LookupAccounts => answer(server, verb, message, lookup_accounts::serve).await,

@@ -20,10 +20,12 @@ use crate::lease::{self, Lease};
 use crate::limit::{BALANCER_QUERY_MAX, LEASE_OPEN_MAX, LEASE_OPEN_PAUSE, PASSWORDS_WAITING_MAX};
 use crate::machine::Accounts;
 use crate::password::Passwords;
+use crate::pulse::Pulse;
 use crate::rules::Outcome;
-use crate::serve::{self, Parts, Requests, Server};
+use crate::serve::{self, Freshness, Parts, Requests, Server};
 use crate::store::{self, query};
-use crate::{Arguments, Error};
+use crate::throttle::Throttle;
+use crate::{Arguments, Error, status};
 
 /// A server that is ready to run.
 pub(crate) struct Started {
@@ -38,11 +40,7 @@ pub(crate) struct Started {
 pub(crate) async fn start(arguments: &Arguments, context: &Context) -> Result<Started, Error> {
     let migrations = vec![yoshi_replica::migrations(), store::migrations()];
     let pool = database::open(&arguments.database, context, migrations).await?;
-    let id = yoshi_replica::identity(&pool).await?;
-    let incarnation = Incarnation::random();
-    tracing::info!(server = %id, %incarnation, "registration server {id} starts");
-    let identified = context.discovery.identify(id).await;
-    identified.map_err(Error::Discovery)?;
+    let (id, incarnation) = identify(context, &pool).await?;
 
     // Listened to before anybody is asked, so that no change in between is missed.
     let announcements = context.nats.subscribe(subject::RS_NEW_PRIMARY).await?;
@@ -52,9 +50,9 @@ pub(crate) async fn start(arguments: &Arguments, context: &Context) -> Result<St
     let (machine, logged) = Accounts::new(primary);
     let (peers_to, peers) = watch::channel(Vec::new());
     let settings = log_settings(id, incarnation, arguments);
-    let nats = context.nats.clone();
-    let (handle, replica) =
-        yoshi_replica::start(settings, nats, pool.clone(), machine, peers).await?;
+    let started =
+        yoshi_replica::start(settings, context.nats.clone(), pool.clone(), machine, peers);
+    let (handle, replica) = started.await?;
 
     let now = Instant::now();
     let election = Election::new(
@@ -89,6 +87,7 @@ pub(crate) async fn start(arguments: &Arguments, context: &Context) -> Result<St
             logged,
             standing: handle.standing(),
             applied: handle.applied_changes(),
+            pulse: Pulse::follow(pool.clone()),
         },
         outputs: Outputs {
             role: role_to,
@@ -98,6 +97,7 @@ pub(crate) async fn start(arguments: &Arguments, context: &Context) -> Result<St
     };
     let server = serve_with(arguments, context, id, pool, &handle, &role, backups).await?;
     let requests = serve::subscribe(&server).await?;
+    status::start(context, id, incarnation, &handle, &role).await?;
     Ok(Started {
         replica,
         server,
@@ -106,6 +106,16 @@ pub(crate) async fn start(arguments: &Arguments, context: &Context) -> Result<St
         standing: handle.standing(),
         role,
     })
+}
+
+/// Who this server is, in which life; and tells so.
+async fn identify(context: &Context, pool: &Pool) -> Result<(ServerId, Incarnation), Error> {
+    let id = yoshi_replica::identity(pool).await?;
+    let incarnation = Incarnation::random();
+    tracing::info!(server = %id, %incarnation, "registration server {id} starts");
+    let identified = context.discovery.identify(id).await;
+    identified.map_err(Error::Discovery)?;
+    Ok((id, incarnation))
 }
 
 fn log_settings(
@@ -138,8 +148,10 @@ async fn serve_with(
         pool,
         replica: replica.clone(),
         role: role.clone(),
+        freshness: Freshness::follow(replica.standing(), arguments.degraded_max()),
         backups,
         passwords: Passwords::new(cores, PASSWORDS_WAITING_MAX).await?,
+        throttle: Throttle::default(),
         token_millis: arguments.token_millis(),
         password_chars_min: arguments.password_chars_min(),
         change_max: crate::change_max(arguments.beta()),

@@ -97,8 +97,8 @@ impl Election {
                 });
                 actions.push(Action::Claim(epoch));
             }
-            // A renewal from before it stepped down.
-            State::Backup(_) => {}
+            // A renewal from before it stepped down: nobody shall wait for its end.
+            State::Backup(_) => actions.push(Action::Release { expected: revision }),
             State::Holder(holder) => {
                 holder.renewing = false;
                 holder.revision = revision;

@@ -7,7 +7,7 @@ use yoshi_protocol::{Epoch, ServerId};
 
 /// The times of an election.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Settings {
+pub struct Settings {
     /// How long a lease holds after its last renewal.
     pub lease: Duration,
     /// How often the holder renews it.
@@ -22,7 +22,7 @@ pub(crate) struct Settings {
 
 /// The lease as the stream's leader holds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct LeaseView {
+pub struct LeaseView {
     /// The revision of the last message on the key, be it a value or a marker; 0 if there is none.
     pub revision: u64,
     /// Who holds it; none if it has ended or was released.
@@ -31,7 +31,7 @@ pub(crate) struct LeaseView {
 
 /// How a write of the lease ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Written {
+pub enum Written {
     /// It was stored, at this revision.
     At(u64),
     /// It was refused, or nobody knows.
@@ -40,12 +40,14 @@ pub(crate) enum Written {
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Input {
+pub enum Input {
     /// Time has passed. `eligible`: this server is at the end of the log.
     Tick {
         /// Whether it is.
         eligible: bool,
     },
+    /// Time has passed, and this server's database does not answer.
+    Unable,
     /// A server is said to be primary: by `NEW_PRIM_REG` or a load balancer.
     Heard(NewPrimReg),
     /// A heartbeat ended: answered by a primary of this epoch, or not.
@@ -78,7 +80,7 @@ pub(crate) enum Input {
 
 /// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Action {
+pub enum Action {
     /// Ask whether this server is alive; tell the result by [`Input::Beat`].
     Beat(ServerId),
     /// Read the lease; tell the result by [`Input::LeaseRead`].

@@ -7,7 +7,7 @@ use yoshi_protocol::{Epoch, ServerId};
 
 /// What this server is at present.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
+pub enum Role {
     /// It follows a primary, if it knows one.
     Backup {
         /// Whom.
@@ -34,7 +34,7 @@ pub(crate) enum Role {
 impl Role {
     /// The epoch in which this server answers as primary at `now`, if it does.
     #[must_use]
-    pub(crate) fn primary_epoch(&self, now: Instant) -> Option<Epoch> {
+    pub fn primary_epoch(&self, now: Instant) -> Option<Epoch> {
         match *self {
             Self::Primary { epoch, from, until } if from <= now && now < until => Some(epoch),
             Self::Primary { .. } | Self::Backup { .. } | Self::Claiming { .. } | Self::Left => None,
@@ -43,7 +43,7 @@ impl Role {
 
     /// The server that this one follows, if it follows one.
     #[must_use]
-    pub(crate) fn followed(&self) -> Option<ServerId> {
+    pub fn followed(&self) -> Option<ServerId> {
         match self {
             Self::Backup { primary } => primary.map(|primary| primary.id),
             Self::Primary { .. } | Self::Claiming { .. } | Self::Left => None,
@@ -52,7 +52,7 @@ impl Role {
 
     /// Its name, for logs.
     #[must_use]
-    pub(crate) fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Backup { .. } => "backup",
             Self::Claiming { .. } => "claiming",

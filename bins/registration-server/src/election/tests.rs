@@ -50,6 +50,8 @@ struct Node {
     paused: bool,
     /// It cannot reach the bucket.
     cut_off: bool,
+    /// Its database does not answer.
+    unable: bool,
     inbox: VecDeque<(Instant, Input)>,
 }
 
@@ -87,6 +89,7 @@ impl World {
                 election,
                 paused: false,
                 cut_off: false,
+                unable: false,
                 inbox: VecDeque::new(),
             };
             (id(number), node)
@@ -144,7 +147,10 @@ impl World {
         if node.paused {
             return;
         }
-        let mut inputs = vec![Input::Tick { eligible: true }];
+        let mut inputs = vec![match node.unable {
+            true => Input::Unable,
+            false => Input::Tick { eligible: true },
+        }];
         while let Some((_, input)) = node.inbox.pop_front_if(|(due, _)| *due <= now) {
             inputs.push(input);
         }
@@ -322,6 +328,26 @@ fn a_primary_that_leaves_is_replaced_at_once() {
     let new = world.primaries();
     assert_eq!(new.len(), 1);
     assert_ne!(new[0], old);
+}
+
+#[test]
+fn a_primary_whose_database_is_gone_lets_another_be_it() {
+    for seed in 0..20 {
+        let mut world = World::new(2, seed);
+        world.run(seconds(20));
+        let old = world.primaries()[0];
+        world.node(old).unable = true;
+        world.run(seconds(4));
+        let new = world.primaries();
+        assert!(new.len() == 1 && new[0] != old, "{new:?}");
+        world.run(seconds(30));
+        assert_eq!(world.primaries(), new);
+        // Without anybody else it is primary again once its database is back.
+        world.node(new[0]).paused = true;
+        world.node(old).unable = false;
+        world.run(seconds(20));
+        assert!(world.is_primary(old));
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The rules, one by one; then any order, repetition and split of operations.
 
+mod copies;
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

@@ -9,19 +9,19 @@ use yoshi_protocol::{AccountName, Epoch, Millis, Position, ServerId};
 
 /// SHA-256 of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct TokenHash(pub [u8; 32]);
+pub struct TokenHash(pub [u8; 32]);
 
 impl TokenHash {
     /// The hash in these bytes, if there are exactly 32.
     #[must_use]
-    pub(crate) fn from_slice(bytes: &[u8]) -> Option<Self> {
+    pub fn from_slice(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
     }
 }
 
 /// The latest primary that the log knows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Primary {
+pub struct Primary {
     /// Its epoch; 0 before the first.
     pub epoch: Epoch,
     /// The server; none before the first.
@@ -30,7 +30,7 @@ pub(crate) struct Primary {
 
 /// An account.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Account {
+pub struct Account {
     /// The argon2id hash of its password, as a PHC string.
     pub password_hash: String,
     /// The operation that set the password.
@@ -53,7 +53,7 @@ impl std::fmt::Debug for Account {
 
 /// A token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Token {
+pub struct Token {
     /// Whose.
     pub account: AccountName,
     /// When it ends by itself.
@@ -64,7 +64,7 @@ pub(crate) struct Token {
 
 /// An operation that was applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Done {
+pub struct Done {
     /// Where.
     pub position: Position,
     /// What it did.
@@ -89,7 +89,7 @@ impl<T> Default for Slot<T> {
 
 /// What a batch of entries reads and changes.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct WorkingSet {
+pub struct WorkingSet {
     primary_before: Primary,
     primary: Primary,
     accounts: BTreeMap<AccountName, Slot<Account>>,
@@ -98,12 +98,16 @@ pub(crate) struct WorkingSet {
     tokens_by_account: BTreeMap<AccountName, BTreeSet<(Position, TokenHash)>>,
     done: BTreeMap<Uuid, Done>,
     recorded: Vec<(Position, Uuid)>,
+    /// The place of the entry that is applied now.
+    at: Position,
+    /// Entries that stopped to matter in this batch, and where they did.
+    ended: BTreeMap<Position, Position>,
 }
 
 impl WorkingSet {
     /// An empty set under this primary.
     #[must_use]
-    pub(crate) fn new(primary: Primary) -> Self {
+    pub fn new(primary: Primary) -> Self {
         Self {
             primary_before: primary,
             primary,
@@ -112,7 +116,7 @@ impl WorkingSet {
     }
 
     /// Puts in an account as it stands in the database.
-    pub(crate) fn load_account(&mut self, name: AccountName, account: Account) {
+    pub fn load_account(&mut self, name: AccountName, account: Account) {
         let slot = Slot {
             before: Some(account.clone()),
             now: Some(account),
@@ -121,7 +125,7 @@ impl WorkingSet {
     }
 
     /// Puts in a token as it stands in the database.
-    pub(crate) fn load_token(&mut self, hash: TokenHash, token: Token) {
+    pub fn load_token(&mut self, hash: TokenHash, token: Token) {
         self.index_token(hash, &token);
         let slot = Slot {
             before: Some(token.clone()),
@@ -131,13 +135,13 @@ impl WorkingSet {
     }
 
     /// Puts in an operation that was applied before.
-    pub(crate) fn load_done(&mut self, id: Uuid, done: Done) {
+    pub fn load_done(&mut self, id: Uuid, done: Done) {
         self.done.insert(id, done);
     }
 
     /// The latest primary.
     #[must_use]
-    pub(crate) fn primary(&self) -> Primary {
+    pub fn primary(&self) -> Primary {
         self.primary
     }
 
@@ -147,7 +151,7 @@ impl WorkingSet {
 
     /// An account as it is now.
     #[must_use]
-    pub(crate) fn account(&self, name: &AccountName) -> Option<&Account> {
+    pub fn account(&self, name: &AccountName) -> Option<&Account> {
         self.accounts.get(name)?.now.as_ref()
     }
 
@@ -157,7 +161,7 @@ impl WorkingSet {
 
     /// A token as it is now.
     #[must_use]
-    pub(crate) fn token(&self, hash: TokenHash) -> Option<&Token> {
+    pub fn token(&self, hash: TokenHash) -> Option<&Token> {
         self.tokens.get(&hash)?.now.as_ref()
     }
 
@@ -180,6 +184,16 @@ impl WorkingSet {
         if let Some(held) = self.tokens_by_account.get_mut(&token.account) {
             held.remove(&(token.position, hash));
         }
+        self.ended.insert(token.position, self.at);
+    }
+
+    pub(super) fn moved_to(&mut self, position: Position) {
+        self.at = position;
+    }
+
+    /// The entry that is applied now matters no more, once it is applied.
+    pub(super) fn end_this(&mut self) {
+        self.ended.insert(self.at, self.at);
     }
 
     pub(super) fn end_tokens_of(&mut self, account: &AccountName) {
@@ -202,7 +216,7 @@ impl WorkingSet {
 
     /// An operation that was applied, in this batch or before it.
     #[must_use]
-    pub(crate) fn done(&self, id: Uuid) -> Option<&Done> {
+    pub fn done(&self, id: Uuid) -> Option<&Done> {
         self.done.get(&id)
     }
 
@@ -214,18 +228,25 @@ impl WorkingSet {
 
     /// The entries of this batch that had an effect, in order.
     #[must_use]
-    pub(crate) fn recorded(&self) -> &[(Position, Uuid)] {
+    pub fn recorded(&self) -> &[(Position, Uuid)] {
         &self.recorded
+    }
+
+    /// The entries that stopped to matter in this batch, by place, and where
+    /// they did; those of this batch among them.
+    #[must_use]
+    pub fn ended(&self) -> &BTreeMap<Position, Position> {
+        &self.ended
     }
 
     /// The primary, if this batch changed it.
     #[must_use]
-    pub(crate) fn changed_primary(&self) -> Option<Primary> {
+    pub fn changed_primary(&self) -> Option<Primary> {
         (self.primary != self.primary_before).then_some(self.primary)
     }
 
     /// The accounts that this batch created, by name.
-    pub(crate) fn created_accounts(&self) -> impl Iterator<Item = (&AccountName, &Account)> {
+    pub fn created_accounts(&self) -> impl Iterator<Item = (&AccountName, &Account)> {
         self.accounts
             .iter()
             .filter(|(_, slot)| slot.before.is_none())
@@ -233,7 +254,7 @@ impl WorkingSet {
     }
 
     /// The accounts that were there before and that this batch changed, by name.
-    pub(crate) fn changed_accounts(&self) -> impl Iterator<Item = (&AccountName, &Account)> {
+    pub fn changed_accounts(&self) -> impl Iterator<Item = (&AccountName, &Account)> {
         self.accounts
             .iter()
             .filter(|(_, slot)| slot.before.is_some() && slot.before != slot.now)
@@ -241,7 +262,7 @@ impl WorkingSet {
     }
 
     /// The tokens that this batch made, by hash.
-    pub(crate) fn new_tokens(&self) -> impl Iterator<Item = (TokenHash, &Token)> {
+    pub fn new_tokens(&self) -> impl Iterator<Item = (TokenHash, &Token)> {
         self.tokens
             .iter()
             .filter(|(_, slot)| slot.before != slot.now)
@@ -249,7 +270,7 @@ impl WorkingSet {
     }
 
     /// The tokens that were there before and that this batch ended, by hash.
-    pub(crate) fn ended_tokens(&self) -> impl Iterator<Item = TokenHash> {
+    pub fn ended_tokens(&self) -> impl Iterator<Item = TokenHash> {
         self.tokens
             .iter()
             .filter(|(_, slot)| slot.before.is_some() && slot.before != slot.now)

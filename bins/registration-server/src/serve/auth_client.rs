@@ -28,7 +28,7 @@ pub(super) async fn serve(
             let hash = known
                 .filter(|known| !known.disabled)
                 .map(|known| known.password_hash);
-            server.passwords().verify(&password, hash).await?
+            server.verify(&account, &password, hash).await?
         }
     };
     Ok(Authenticated { valid })

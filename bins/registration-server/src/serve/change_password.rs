@@ -13,7 +13,11 @@ pub(super) async fn serve(
     epoch: Epoch,
     request: ChangePassword,
 ) -> Result<AccountReceipt, ErrorReply> {
-    rule::check(&request.new_password, server.password_chars_min())?;
+    rule::check(
+        &request.account,
+        &request.new_password,
+        server.password_chars_min(),
+    )?;
     let checked = server
         .account(&request.account)
         .await?
@@ -29,11 +33,11 @@ pub(super) async fn serve(
         &request.password
     };
     let known_hash = checked.map(|account| account.password_hash);
-    let passwords = server.passwords();
-    if !passwords.verify(shown, known_hash.clone()).await? {
+    let verified = server.verify(&request.account, shown, known_hash.clone());
+    if !verified.await? {
         return Err(unauthenticated());
     }
-    let password_hash = passwords.hash(&request.new_password).await?;
+    let password_hash = server.passwords().hash(&request.new_password).await?;
     let changed = Change {
         id: request.id,
         epoch,
@@ -50,7 +54,9 @@ pub(super) async fn serve(
         // The same request came twice, and the other one was first.
         Some(now) if now.password_operation == request.id => {
             let hash = Some(now.password_hash);
-            passwords.verify(&request.new_password, hash).await?
+            server
+                .verify(&request.account, &request.new_password, hash)
+                .await?
         }
         Some(_) | None => false,
     };

@@ -24,9 +24,7 @@ pub(super) async fn serve(
         .await?
         .filter(|account| !account.disabled)
         .map(|account| account.password_hash);
-    let verified = server
-        .passwords()
-        .verify(&request.password, known_hash.clone());
+    let verified = server.verify(&request.account, &request.password, known_hash.clone());
     if !verified.await? {
         return Err(unauthenticated());
     }

@@ -13,15 +13,17 @@ pub(super) async fn serve(
     epoch: Epoch,
     request: NewAcct,
 ) -> Result<AccountReceipt, ErrorReply> {
-    rule::check(&request.password, server.password_chars_min())?;
+    rule::check(
+        &request.account,
+        &request.password,
+        server.password_chars_min(),
+    )?;
     let password_hash = match server.account(&request.account).await? {
         None => server.passwords().hash(&request.password).await?,
         // A retry: the log knows the id, and gives the first result without changing anything.
         Some(known) if known.password_operation == request.id => {
             let hash = known.password_hash;
-            let verified = server
-                .passwords()
-                .verify(&request.password, Some(hash.clone()));
+            let verified = server.verify(&request.account, &request.password, Some(hash.clone()));
             if !verified.await? {
                 let words = "this id was used to create the account with another password";
                 return Err(ErrorReply::new(ErrorCode::IdReused, words));

@@ -1,5 +1,6 @@
 //! What every request is served with.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -7,15 +8,17 @@ use async_nats::Client;
 use deadpool_postgres::Pool;
 use tokio::sync::watch;
 use yoshi_protocol::message::roster::RsHeartbeat;
-use yoshi_protocol::{AccountName, Epoch, ErrorCode, ErrorReply, Position, ServerId};
+use yoshi_protocol::{AccountName, Epoch, ErrorCode, ErrorReply, Password, Position, ServerId};
 use yoshi_replica::Handle;
 
+use super::degraded::Freshness;
 use super::lock::{AccountGuard, AccountLocks};
 use crate::candidate::SharedBackups;
 use crate::election::Role;
 use crate::password::Passwords;
 use crate::rules::{Account, Outcome};
 use crate::store::query;
+use crate::throttle::Throttle;
 
 /// What a [`Server`] is made of.
 pub(crate) struct Parts {
@@ -29,12 +32,16 @@ pub(crate) struct Parts {
     pub replica: Handle<Outcome>,
     /// What it is at present.
     pub role: watch::Receiver<Role>,
+    /// How fresh its accounts are without a primary.
+    pub freshness: Freshness,
     /// The backups that it hears of.
     pub backups: SharedBackups,
     /// Hashes and checks passwords.
     pub passwords: Passwords,
     /// How long a token is valid, in milliseconds.
     pub token_millis: i64,
+    /// Counts wrong passwords.
+    pub throttle: Throttle,
     /// Fewest characters of a new password.
     pub password_chars_min: usize,
     /// How long a change may take until its outcome counts as unknown.
@@ -46,6 +53,7 @@ pub(crate) struct Parts {
 pub(crate) struct Server {
     parts: Arc<Parts>,
     locks: AccountLocks,
+    leaving: Arc<AtomicBool>,
 }
 
 impl Server {
@@ -55,7 +63,17 @@ impl Server {
         Self {
             parts: Arc::new(parts),
             locks: AccountLocks::default(),
+            leaving: Arc::default(),
         }
+    }
+
+    /// This server takes no more requests.
+    pub(super) fn leave(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed)
     }
 
     pub(super) fn id(&self) -> ServerId {
@@ -94,6 +112,11 @@ impl Server {
         self.parts.replica.applied()
     }
 
+    /// How fresh its accounts are.
+    pub(super) fn freshness(&self) -> &Freshness {
+        &self.parts.freshness
+    }
+
     /// The epoch in which this server is primary now.
     pub(super) fn primary_epoch(&self) -> Result<Epoch, ErrorReply> {
         let role = *self.parts.role.borrow();
@@ -123,6 +146,30 @@ impl Server {
         Ok(query::account(self.pool(), name).await?)
     }
 
+    /// Whether a password is the one of this hash; `None`, for an account that
+    /// cannot be used, takes as long and is false. Wrong ones are counted by
+    /// name, whether there is such an account or not.
+    pub(super) async fn verify(
+        &self,
+        name: &AccountName,
+        password: &Password,
+        hash: Option<String>,
+    ) -> Result<bool, ErrorReply> {
+        let throttle = &self.parts.throttle;
+        let one = throttle.begin(name, Instant::now()).map_err(|wait| {
+            metrics::counter!("yoshi_rs_passwords_throttled_total").increment(1);
+            throttled(wait)
+        })?;
+        let right = self.passwords().verify(password, hash).await?;
+        if right {
+            one.succeeded();
+        } else {
+            metrics::counter!("yoshi_rs_passwords_wrong_total").increment(1);
+            one.failed(Instant::now());
+        }
+        Ok(right)
+    }
+
     /// Keeps other changes of the account out until the guard is dropped.
     pub(super) async fn lock(&self, name: &AccountName) -> AccountGuard {
         self.locks.lock(name).await
@@ -132,6 +179,15 @@ impl Server {
 pub(super) fn not_primary() -> ErrorReply {
     let words = "this registration server is not the primary; ask again";
     ErrorReply::new(ErrorCode::NotPrimary, words)
+}
+
+/// The same for a right password: what is refused here was not looked at.
+fn throttled(wait: Duration) -> ErrorReply {
+    let seconds = wait.as_millis().div_ceil(1_000);
+    let words = format!(
+        "too many wrong passwords for this account; try again in {seconds} s, or use a token"
+    );
+    ErrorReply::new(ErrorCode::Busy, words)
 }
 
 pub(super) fn unauthenticated() -> ErrorReply {

@@ -29,8 +29,22 @@ FROM token WHERE account = ANY($1) OR hash = ANY($2)";
 
 const INSERT_EVENTS: &str = "
 -- insert_events
-INSERT INTO account_event (position, id, body)
-SELECT * FROM UNNEST($1::bigint[], $2::uuid[], $3::bytea[])";
+INSERT INTO account_event (position, id, body, ended)
+SELECT * FROM UNNEST($1::bigint[], $2::uuid[], $3::bytea[], $4::bigint[])";
+
+const READ_ENDED: &str = "
+-- read_ended
+SELECT position FROM account_event WHERE ended <= $1";
+
+const END_EVENTS: &str = "
+-- end_events
+UPDATE account_event SET ended = new.ended
+FROM UNNEST($1::bigint[], $2::bigint[]) AS new (position, ended)
+WHERE account_event.position = new.position";
+
+const DROP_EVENTS: &str = "
+-- drop_events
+DELETE FROM account_event WHERE position = ANY($1)";
 
 const INSERT_ACCOUNTS: &str = "
 -- insert_accounts
@@ -58,13 +72,28 @@ const UPDATE_PRIMARY: &str = "
 -- update_primary
 UPDATE primary_epoch SET epoch = $1, server = $2";
 
+/// An entry as this database's copy of the log keeps it.
+pub(crate) struct Event {
+    /// Where it stands.
+    pub position: Position,
+    /// Its id.
+    pub id: Uuid,
+    /// The entry.
+    pub body: Vec<u8>,
+    /// From where on it no longer matters.
+    pub ended: Option<Position>,
+}
+
 /// The statements of one connection.
 pub(crate) struct Statements {
     read_primary: Statement,
     read_done: Statement,
     read_accounts: Statement,
     read_tokens: Statement,
+    read_ended: Statement,
     insert_events: Statement,
+    end_events: Statement,
+    drop_events: Statement,
     insert_accounts: Statement,
     update_accounts: Statement,
     delete_tokens: Statement,
@@ -83,7 +112,10 @@ impl Statements {
             read_done: client.prepare(READ_DONE).await?,
             read_accounts: client.prepare(READ_ACCOUNTS).await?,
             read_tokens: client.prepare(READ_TOKENS).await?,
+            read_ended: client.prepare(READ_ENDED).await?,
             insert_events: client.prepare(INSERT_EVENTS).await?,
+            end_events: client.prepare(END_EVENTS).await?,
+            drop_events: client.prepare(DROP_EVENTS).await?,
             insert_accounts: client.prepare(INSERT_ACCOUNTS).await?,
             update_accounts: client.prepare(UPDATE_ACCOUNTS).await?,
             delete_tokens: client.prepare(DELETE_TOKENS).await?,
@@ -119,22 +151,48 @@ impl Statements {
         )
     }
 
-    /// Adds entries to this database's copy of the log: position, id and body of each.
+    /// Reads the entries that have not mattered since `kept_after`: [`position`] of each row.
     #[must_use]
-    pub(crate) fn insert_events(&self, events: Vec<(Position, Uuid, Vec<u8>)>) -> Option<Write> {
+    pub(crate) fn read_ended(&self, kept_after: Position) -> Query {
+        query(&self.read_ended, vec![Box::new(kept_after.to_i64())])
+    }
+
+    /// Adds entries to this database's copy of the log.
+    #[must_use]
+    pub(crate) fn insert_events(&self, events: Vec<Event>) -> Option<Write> {
         let rows = events.len();
-        let mut columns = (Vec::new(), Vec::new(), Vec::new());
-        for (position, id, body) in events {
-            columns.0.push(position.to_i64());
-            columns.1.push(id);
-            columns.2.push(body);
+        let mut columns = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for event in events {
+            columns.0.push(event.position.to_i64());
+            columns.1.push(event.id);
+            columns.2.push(event.body);
+            columns.3.push(event.ended.map(Position::to_i64));
         }
         let params: Vec<Param> = vec![
             Box::new(columns.0),
             Box::new(columns.1),
             Box::new(columns.2),
+            Box::new(columns.3),
         ];
         write(&self.insert_events, params, rows)
+    }
+
+    /// Notes of entries that are there from where on they no longer matter.
+    #[must_use]
+    pub(crate) fn end_events(&self, ended: &[(Position, Position)]) -> Option<Write> {
+        let (positions, ends): (Vec<i64>, Vec<i64>) = ended
+            .iter()
+            .map(|(position, end)| (position.to_i64(), end.to_i64()))
+            .unzip();
+        let params: Vec<Param> = vec![Box::new(positions), Box::new(ends)];
+        write(&self.end_events, params, ended.len())
+    }
+
+    /// Drops entries from this database's copy of the log.
+    #[must_use]
+    pub(crate) fn drop_events(&self, positions: &[Position]) -> Option<Write> {
+        let column: Vec<i64> = positions.iter().map(|at| at.to_i64()).collect();
+        write(&self.drop_events, vec![Box::new(column)], positions.len())
     }
 
     /// Adds accounts.
@@ -242,6 +300,14 @@ pub(crate) fn done(row: &Row) -> Result<(Uuid, Position, Vec<u8>), Error> {
         Position::from_i64(row.try_get(1)?),
         row.try_get(2)?,
     ))
+}
+
+/// A place in the log, from a row of [`Statements::read_ended`].
+///
+/// # Errors
+/// If the row is another one.
+pub(crate) fn position(row: &Row) -> Result<Position, Error> {
+    Ok(Position::from_i64(row.try_get(0)?))
 }
 
 /// An account, from a row of [`Statements::read_accounts`].

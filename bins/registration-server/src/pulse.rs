@@ -1,0 +1,41 @@
+//! Whether this server's database answers. A primary whose database does not can
+//! serve nobody, and its lease keeps others from it.
+
+use std::time::Instant;
+
+use deadpool_postgres::Pool;
+use tokio::sync::watch;
+
+use crate::limit::{PULSE_INTERVAL, PULSE_SILENT_MAX};
+use crate::store::query;
+
+/// When the database answered last.
+#[derive(Debug, Clone)]
+pub(crate) struct Pulse(watch::Receiver<Instant>);
+
+impl Pulse {
+    /// Asks the database now and then, for as long as anybody wants to know.
+    pub(crate) fn follow(pool: Pool) -> Self {
+        let (answered, pulse) = watch::channel(Instant::now());
+        tokio::spawn(ask(pool, answered));
+        Self(pulse)
+    }
+
+    /// Whether it has answered lately.
+    pub(crate) fn beats(&self, now: Instant) -> bool {
+        now.saturating_duration_since(*self.0.borrow()) <= PULSE_SILENT_MAX
+    }
+}
+
+async fn ask(pool: Pool, answered: watch::Sender<Instant>) {
+    loop {
+        match query::primary(&pool).await {
+            Ok(_) => drop(answered.send_replace(Instant::now())),
+            Err(error) => tracing::warn!(%error, "the database does not answer"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(PULSE_INTERVAL) => {}
+            () = answered.closed() => return,
+        }
+    }
+}
