@@ -11,7 +11,7 @@ use yoshi_protocol::cbor::{self, Bound};
 use yoshi_protocol::limit::POLL_TASKS_MAX;
 use yoshi_protocol::message::task::{ClientPoll, ClientPolled, TaskView};
 use yoshi_protocol::subject::{self, ClientVerb};
-use yoshi_protocol::{ErrorReply, NewTask, Reply, ServerId, header};
+use yoshi_protocol::{AccountName, ErrorReply, NewTask, Reply, ServerId, header};
 
 use crate::nats::{Nats, User};
 use crate::person::Person;
@@ -72,27 +72,42 @@ impl Direct {
             since,
             credential: person.credential.clone(),
         };
+        let answer = self.ask(server, &person.name, &request, ANSWER_WITHIN);
+        answer.await.expect("the server answers in time")
+    }
+
+    /// Asks one server for a page; none if no answer comes within the time.
+    ///
+    /// # Panics
+    /// If the connection may not ask, or the answer is none of this release.
+    pub async fn ask(
+        &self,
+        server: ServerId,
+        account: &AccountName,
+        request: &ClientPoll,
+        within: Duration,
+    ) -> Option<Result<ClientPolled, ErrorReply>> {
         let inbox = self.operator.new_inbox();
         let mut answers = self
             .operator
             .subscribe(inbox.clone())
             .await
             .expect("it may");
-        self.operator.flush().await.expect("NATS is there");
         let mut headers = HeaderMap::new();
         headers.insert(header::EPOCH, "1");
-        let to = subject::ms_client(server, ClientVerb::Poll, &person.name);
-        self.balancer
-            .publish_with_reply_and_headers(to, inbox, headers, cbor::encode(&request).into())
-            .await
-            .expect("it may");
-        let answer = tokio::time::timeout(ANSWER_WITHIN, answers.next()).await;
-        let answer = answer
-            .expect("the server answers in time")
-            .expect("subscribed");
+        let to = subject::ms_client(server, ClientVerb::Poll, account);
+        let exchange = async {
+            self.operator.flush().await.ok()?;
+            self.balancer
+                .publish_with_reply_and_headers(to, inbox, headers, cbor::encode(request).into())
+                .await
+                .expect("it may");
+            answers.next().await
+        };
+        let answer = tokio::time::timeout(within, exchange).await.ok()??;
         let reply: Reply<ClientPolled> =
             cbor::decode(&answer.payload, Bound::ANSWER).expect("it is an answer");
-        reply.into_result()
+        Some(reply.into_result())
     }
 
     /// Everything in a person's inbox on one server, in order.

@@ -9,19 +9,23 @@
 
 pub mod contents;
 pub mod direct;
+pub mod disk;
 pub mod eventually;
 pub mod nats;
 pub mod person;
 pub mod place;
 pub mod postgres;
 pub mod process;
+pub mod proxy;
 pub mod server;
 pub mod system;
 
 pub use direct::Direct;
+pub use disk::Disk;
 pub use eventually::eventually;
 pub use nats::{Nats, User};
 pub use person::Person;
 pub use postgres::{Database, Postgres};
+pub use proxy::{Flow, Link, Proxy};
 pub use server::Server;
-pub use system::{System, SystemSettings};
+pub use system::{Far, System, SystemSettings};

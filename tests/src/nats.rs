@@ -1,5 +1,6 @@
 //! A private NATS from the real configuration in `nats/`: one node, or three.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,6 +11,7 @@ use async_nats::{Client, ConnectOptions};
 use crate::eventually;
 use crate::place::{self, Scratch};
 use crate::process::{Process, Signal};
+use crate::proxy::Proxy;
 use crate::server;
 
 /// How long nats-server may take to get ready; a cluster elects a leader first.
@@ -28,6 +30,8 @@ pub enum User {
     Operator,
     /// Of who creates streams and buckets.
     Provisioner,
+    /// Of who makes a lost log anew.
+    Recovery,
     /// Of clients.
     Client,
     /// Of the website.
@@ -38,12 +42,13 @@ pub enum User {
 
 impl User {
     /// Every user.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::LoadBalancer,
         Self::MessageServer,
         Self::RegistrationServer,
         Self::Operator,
         Self::Provisioner,
+        Self::Recovery,
         Self::Client,
         Self::WebClient,
         Self::Sys,
@@ -58,6 +63,7 @@ impl User {
             Self::RegistrationServer => "registration-server",
             Self::Operator => "operator",
             Self::Provisioner => "provisioner",
+            Self::Recovery => "recovery",
             Self::Client => "client",
             Self::WebClient => "web-client",
             Self::Sys => "sys",
@@ -74,6 +80,8 @@ impl User {
 #[derive(Debug)]
 pub struct Nats {
     nodes: Vec<Node>,
+    /// The routes, from one node to another, if they lead through proxies.
+    routes: BTreeMap<(usize, usize), Proxy>,
     password: String,
     scratch: Scratch,
 }
@@ -84,8 +92,22 @@ struct Node {
     port: u16,
     monitoring: u16,
     folder: PathBuf,
+    store: PathBuf,
     process: Option<Process>,
 }
+
+/// How the nodes of a cluster reach each other, and where they keep their data.
+#[derive(Debug, Default)]
+pub struct Ground {
+    /// Their routes lead through proxies.
+    pub proxied: bool,
+    /// The folder of each node's data; one in the scratch folder if there is none.
+    pub stores: Vec<PathBuf>,
+}
+
+/// Where nobody listens: what a node of a proxied cluster tells the others to
+/// reach it at, so that no route finds its way past the proxies.
+const NOWHERE: &str = "127.0.0.1:9";
 
 impl Nats {
     /// One node.
@@ -93,7 +115,7 @@ impl Nats {
     /// # Panics
     /// If it does not get ready.
     pub async fn single() -> Self {
-        Self::start(1).await
+        Self::start(1, Ground::default()).await
     }
 
     /// A cluster of so many nodes.
@@ -101,21 +123,33 @@ impl Nats {
     /// # Panics
     /// If it does not get ready.
     pub async fn cluster(nodes: usize) -> Self {
-        Self::start(nodes).await
+        Self::start(nodes, Ground::default()).await
     }
 
-    async fn start(count: usize) -> Self {
+    /// So many nodes on such ground.
+    ///
+    /// # Panics
+    /// If they do not get ready.
+    pub async fn start(count: usize, ground: Ground) -> Self {
         let scratch = Scratch::new("nats");
         let password = place::secret();
         std::fs::write(scratch.path().join("password"), &password).expect("a file can be written");
         let route_ports: Vec<_> = (0..count).map(|_| place::free_port()).collect();
         let mut nats = Self {
             nodes: Vec::new(),
+            routes: BTreeMap::new(),
             password,
             scratch,
         };
         for (index, route_port) in route_ports.iter().enumerate() {
-            let node = nats.configure(index, *route_port, &route_ports);
+            let mut reach = route_ports.clone();
+            for other in (0..count).filter(|other| ground.proxied && *other != index) {
+                let proxy = Proxy::start(route_ports[other]).await;
+                reach[other] = proxy.port();
+                nats.routes.insert((index, other), proxy);
+            }
+            let store = ground.stores.get(index).cloned();
+            let node = nats.configure(index, *route_port, &reach, store);
             nats.nodes.push(node);
         }
         for index in 0..count {
@@ -126,7 +160,13 @@ impl Nats {
     }
 
     /// Writes a node's folder, as `nats/README.md` describes it.
-    fn configure(&self, index: usize, route_port: u16, route_ports: &[u16]) -> Node {
+    fn configure(
+        &self,
+        index: usize,
+        route_port: u16,
+        route_ports: &[u16],
+        store: Option<PathBuf>,
+    ) -> Node {
         let name = format!("yoshi-{}", index + 1);
         let folder = self.scratch.path().join(&name);
         let (port, monitoring) = (place::free_port(), place::free_port());
@@ -138,7 +178,17 @@ impl Nats {
         let write = |file: &str, text: String| {
             std::fs::write(folder.join(file), text).expect("a file can be written");
         };
-        let store = folder.join("store");
+        if !self.routes.is_empty() {
+            let text = std::fs::read_to_string(source.join("cluster.conf"));
+            let text = text.expect("nats/ can be read");
+            let advertised = text.replace(
+                "no_advertise: true",
+                &format!("no_advertise: true\n  advertise: \"{NOWHERE}\""),
+            );
+            assert_ne!(text, advertised, "cluster.conf has the line to add to");
+            write("cluster.conf", advertised);
+        }
+        let store = store.unwrap_or_else(|| folder.join("store"));
         write(
             "settings.conf",
             format!(
@@ -171,6 +221,7 @@ impl Nats {
             port,
             monitoring,
             folder,
+            store,
             process: None,
         }
     }
@@ -190,6 +241,53 @@ impl Nats {
                 .arg(node.folder.join(file)),
             &node.folder.join("log"),
         ));
+    }
+
+    /// How many nodes there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// The port at which clients reach a node.
+    #[must_use]
+    pub fn port(&self, index: usize) -> u16 {
+        self.nodes[index].port
+    }
+
+    /// The folder of a node's data.
+    #[must_use]
+    pub fn store(&self, index: usize) -> &Path {
+        &self.nodes[index].store
+    }
+
+    /// A node's process, if it runs.
+    pub fn process(&mut self, index: usize) -> Option<&mut Process> {
+        self.nodes[index].process.as_mut()
+    }
+
+    /// The routes that lead to a node or away from it, if they are proxied.
+    pub fn routes_of(&self, index: usize) -> impl Iterator<Item = &Proxy> {
+        self.routes
+            .iter()
+            .filter(move |((from, to), _)| *from == index || *to == index)
+            .map(|(_, proxy)| proxy)
+    }
+
+    /// Changes a node's copy of a file of `nats/`, for its next start.
+    ///
+    /// # Panics
+    /// If the file does not say `from`.
+    pub fn rewrite(&self, index: usize, file: &str, from: &str, to: &str) {
+        let path = self.nodes[index].folder.join(file);
+        let text = std::fs::read_to_string(&path).expect("the node has the file");
+        assert!(text.contains(from), "{file} does not say {from:?}");
+        std::fs::write(&path, text.replace(from, to)).expect("the file can be written");
+    }
+
+    /// Leaves its files for a look.
+    pub fn keep(&mut self) {
+        self.scratch.keep();
     }
 
     /// Kills a node, as a crash does.

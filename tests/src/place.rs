@@ -34,7 +34,9 @@ fn built() -> PathBuf {
 /// If it was not built.
 #[must_use]
 pub fn binary(name: &str) -> PathBuf {
-    let path = built().join(name);
+    // A long run must not change programs when somebody builds meanwhile.
+    let folder = env::var_os("YOSHI_TEST_BINARIES").map_or_else(built, PathBuf::from);
+    let path = folder.join(name);
     assert!(
         path.is_file(),
         "{} is missing: run `cargo build --workspace --bins` first, or deploy/test",
@@ -142,12 +144,17 @@ impl Scratch {
     pub fn path(&self) -> &Path {
         self.0.path()
     }
+
+    /// Leaves it for a look.
+    pub fn keep(&mut self) {
+        self.0.disable_cleanup(true);
+    }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.disable_cleanup(true);
+            self.keep();
             eprintln!("kept for a look: {}", self.path().display());
         }
     }

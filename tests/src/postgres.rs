@@ -11,9 +11,8 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
-use crate::eventually;
 use crate::place::{self, Scratch};
-use crate::process::Process;
+use crate::process::{Process, Signal};
 
 /// How long Postgres may take to get ready.
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -27,12 +26,26 @@ static SHARED: Mutex<Weak<Postgres>> = Mutex::const_new(Weak::new());
 #[derive(Debug)]
 pub struct Postgres {
     // First, so that it ends before its folder goes.
-    process: Process,
+    process: Option<Process>,
     port: u16,
     password: String,
     databases: AtomicU32,
+    data: PathBuf,
+    owner: Option<Owner>,
+    options: Vec<&'static str>,
     scratch: Scratch,
 }
+
+/// What an instance of few connections and little data runs with, several of
+/// them beside each other. Nothing that durability rests on.
+const SMALL: [&str; 6] = [
+    "max_connections=60",
+    "shared_buffers=16MB",
+    "max_wal_size=64MB",
+    "min_wal_size=32MB",
+    "autovacuum_max_workers=1",
+    "max_parallel_workers=0",
+];
 
 /// A database of a server's own.
 #[derive(Debug, Clone)]
@@ -72,6 +85,19 @@ impl Postgres {
     /// # Panics
     /// If it does not get ready.
     pub async fn start_private() -> Self {
+        Self::begin(&["max_connections=300"], None).await
+    }
+
+    /// A small instance that nobody shares, with its data in a folder of its
+    /// own below `ground`, if that is given.
+    ///
+    /// # Panics
+    /// If it does not get ready.
+    pub async fn start_small(ground: Option<&Path>) -> Self {
+        Self::begin(&SMALL, ground).await
+    }
+
+    async fn begin(options: &[&'static str], ground: Option<&Path>) -> Self {
         let owner = owner();
         // Another user must reach it, and the project may lie below a folder
         // that only root may enter.
@@ -79,7 +105,8 @@ impl Postgres {
             Some(_) => Scratch::within(&std::env::temp_dir(), "yoshi-postgres"),
             None => Scratch::new("postgres"),
         };
-        let (data, password) = (scratch.path().join("data"), place::secret());
+        let data = ground.unwrap_or(scratch.path()).join("data");
+        let password = place::secret();
         std::fs::create_dir(&data).expect("a folder can be made");
         let password_file = scratch.path().join("password");
         std::fs::write(&password_file, &password).expect("a file can be written");
@@ -95,34 +122,101 @@ impl Postgres {
             &password_file,
             &scratch.path().join("initdb.log"),
             owner,
+            ground.is_some(),
         )
         .await;
-        let port = place::free_port();
-        let postgres = Self {
-            process: Process::start(
-                "postgres",
-                program("postgres", owner).arg("-D").arg(&data).args([
-                    "-p",
-                    &port.to_string(),
-                    "-c",
-                    "listen_addresses=127.0.0.1",
-                    "-c",
-                    "unix_socket_directories=",
-                    "-c",
-                    "max_connections=300",
-                ]),
-                &scratch.path().join("log"),
-            ),
-            port,
+        let mut postgres = Self {
+            process: None,
+            port: place::free_port(),
             password,
             databases: AtomicU32::new(0),
+            data,
+            owner,
+            options: options.to_vec(),
             scratch,
         };
-        eventually("Postgres answers", READY_WITHIN, async || {
-            postgres.run("SELECT 1").await
-        })
-        .await;
+        postgres.run_again();
+        postgres.ready().await;
         postgres
+    }
+
+    /// Starts it, without waiting until it is ready. Kills what ran before.
+    pub fn run_again(&mut self) {
+        self.kill();
+        let mut command = program("postgres", self.owner);
+        command
+            .arg("-D")
+            .arg(&self.data)
+            .args(["-p", &self.port.to_string()]);
+        let fixed = ["listen_addresses=127.0.0.1", "unix_socket_directories="];
+        for option in fixed.iter().chain(&self.options) {
+            command.args(["-c", option]);
+        }
+        let log = self.scratch.path().join("log");
+        self.process = Some(Process::start("postgres", &mut command, &log));
+    }
+
+    /// Waits until it answers; starts it again if it has ended, as it does when
+    /// the processes of a killed one have not ended yet.
+    ///
+    /// # Panics
+    /// If that takes too long.
+    pub async fn ready(&mut self) {
+        let end = tokio::time::Instant::now() + READY_WITHIN;
+        loop {
+            let Err(error) = self.run("SELECT 1").await else {
+                return;
+            };
+            assert!(
+                tokio::time::Instant::now() < end,
+                "Postgres does not answer: {error}\n{}",
+                self.process
+                    .as_ref()
+                    .map_or_else(String::new, Process::log_end)
+            );
+            if self.ended() {
+                self.run_again();
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Kills it with all its processes, as a crash of its machine does.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.signal_all(Signal::Kill);
+        }
+    }
+
+    /// Whether it does not run.
+    pub fn ended(&mut self) -> bool {
+        self.process
+            .as_mut()
+            .is_none_or(|process| process.ended().is_some())
+    }
+
+    /// Halts or continues all its processes.
+    pub fn signal_all(&mut self, signal: Signal) {
+        if let Some(process) = &mut self.process {
+            process.signal_all(signal);
+        }
+    }
+
+    /// The port of loopback that it listens on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The folder of its data.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// Leaves its log for a look.
+    pub fn keep(&mut self) {
+        self.scratch.keep();
     }
 
     /// A fresh database, with a role that owns it and nothing else.
@@ -150,8 +244,11 @@ impl Postgres {
     }
 
     /// The process, to pause or to kill it.
+    ///
+    /// # Panics
+    /// If it was killed.
     pub fn process(&mut self) -> &mut Process {
-        &mut self.process
+        self.process.as_mut().expect("it runs")
     }
 
     async fn run(&self, statement: &str) -> Result<(), String> {
@@ -160,7 +257,32 @@ impl Postgres {
     }
 }
 
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
 impl Database {
+    /// The same database, reached through another port.
+    #[must_use]
+    pub fn through(&self, port: u16) -> Self {
+        let (before, name) = self.url.rsplit_once('/').expect("a URL has a path");
+        let (user, _) = before.rsplit_once(':').expect("a URL has a port");
+        Self {
+            url: format!("{user}:{port}/{name}"),
+            ..self.clone()
+        }
+    }
+
+    /// Runs one query without parameters.
+    ///
+    /// # Errors
+    /// What the database, or the connection to it, says.
+    pub async fn try_rows(&self, statement: &str) -> Result<Vec<postgres::Row>, String> {
+        query(&self.url, &self.password, statement).await
+    }
+
     /// Runs one query without parameters.
     ///
     /// # Panics
@@ -212,19 +334,26 @@ fn program(name: &str, owner: Option<Owner>) -> Command {
     command
 }
 
-async fn initialize(data: &Path, password_file: &Path, log: &Path, owner: Option<Owner>) {
-    let mut process = Process::start(
-        "initdb",
-        program("initdb", owner)
-            .arg("-D")
-            .arg(data)
-            .arg(format!("--username={SUPERUSER}"))
-            .arg(format!("--pwfile={}", password_file.display()))
-            .args(["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"])
-            // Of a new, empty instance; what it stores later is synced as always.
-            .arg("--no-sync"),
-        log,
-    );
+/// Makes an instance's files. On a disk that may lose its power they are synced;
+/// elsewhere only what is stored later is.
+async fn initialize(
+    data: &Path,
+    password_file: &Path,
+    log: &Path,
+    owner: Option<Owner>,
+    sync: bool,
+) {
+    let mut command = program("initdb", owner);
+    command
+        .arg("-D")
+        .arg(data)
+        .arg(format!("--username={SUPERUSER}"))
+        .arg(format!("--pwfile={}", password_file.display()))
+        .args(["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]);
+    if !sync {
+        command.arg("--no-sync");
+    }
+    let mut process = Process::start("initdb", &mut command, log);
     let status = process.end(READY_WITHIN).await;
     assert!(status.success(), "initdb: {}", process.log_end());
 }

@@ -87,6 +87,42 @@ impl Process {
         }
     }
 
+    /// Sends a signal to it and to the processes that it has started, itself first.
+    ///
+    /// # Panics
+    /// If the signal cannot be sent to itself.
+    pub fn signal_all(&mut self, signal: Signal) {
+        if self.ended().is_some() {
+            return;
+        }
+        send(self.child.id(), signal);
+        // After itself: one that is paused or dead starts no more of them.
+        for id in children(self.child.id()) {
+            // A child that is paused would outlive a test program that is killed.
+            match signal {
+                Signal::Pause => WATCHDOG.tell("add", id),
+                Signal::Resume => WATCHDOG.tell("drop", id),
+                Signal::Kill | Signal::Terminate | Signal::Interrupt => {}
+            }
+            // It may have ended just now.
+            try_send(id, signal);
+        }
+    }
+
+    /// Whether it is paused, as the system sees it.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        status(self.child.id(), "State:").is_some_and(|state| state.starts_with('T'))
+    }
+
+    /// The memory that it holds, in bytes; none if it has ended.
+    #[must_use]
+    pub fn memory_bytes(&self) -> Option<u64> {
+        let text = status(self.child.id(), "VmRSS:")?;
+        let kibibytes: u64 = text.split(' ').next()?.parse().ok()?;
+        Some(kibibytes * 1024)
+    }
+
     /// How it ended, if it has.
     ///
     /// # Panics
@@ -132,13 +168,35 @@ impl Drop for Process {
 /// Signals a process through the shell: its `kill` is everywhere, and the
 /// workspace forbids the unsafe call.
 fn send(id: u32, signal: Signal) {
-    let status = Command::new("sh")
+    assert!(try_send(id, signal), "{signal:?} could not be sent to {id}");
+}
+
+fn try_send(id: u32, signal: Signal) -> bool {
+    Command::new("sh")
         .args(["-c", "kill -s \"$1\" \"$2\"", "sh", signal.name()])
         .arg(id.to_string())
         .stderr(Stdio::null())
         .status()
-        .expect("there is a shell");
-    assert!(status.success(), "{signal:?} could not be sent to {id}");
+        .expect("there is a shell")
+        .success()
+}
+
+/// A line of what the system tells about a process.
+fn status(id: u32, name: &str) -> Option<String> {
+    let text = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    let value = text.lines().find_map(|line| line.strip_prefix(name))?;
+    Some(value.trim().to_owned())
+}
+
+/// The processes that a process has started and that still run.
+fn children(id: u32) -> Vec<u32> {
+    let parent = id.to_string();
+    std::fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|child| status(*child, "PPid:").as_deref() == Some(&*parent))
+        .collect()
 }
 
 /// Ends what is left when this program ends without dropping its values: it

@@ -74,7 +74,7 @@ impl Server {
     /// The same server with one more setting, a `YOSHI_*` variable.
     #[must_use]
     pub fn with(mut self, variable: &str, value: &str) -> Self {
-        self.variables.push((variable.to_owned(), value.to_owned()));
+        self.set(variable, value);
         self
     }
 
@@ -114,6 +114,16 @@ impl Server {
         .await;
     }
 
+    /// Whether it says now that it is ready.
+    ///
+    /// # Errors
+    /// What it says instead.
+    pub async fn healthy(&self) -> Result<(), String> {
+        let address =
+            std::fs::read_to_string(self.address_file()).map_err(|error| error.to_string())?;
+        healthy(address.trim()).await
+    }
+
     /// Kills it, as a crash does.
     pub fn kill(&mut self) {
         self.process = None;
@@ -139,6 +149,16 @@ impl Server {
         let status = process.end(DRAIN_WITHIN).await;
         self.process = None;
         status
+    }
+
+    /// Its process, if it runs.
+    pub fn process(&mut self) -> Option<&mut Process> {
+        self.process.as_mut()
+    }
+
+    /// Sets a `YOSHI_*` variable for its next start.
+    pub fn set(&mut self, variable: &str, value: &str) {
+        self.variables.push((variable.to_owned(), value.to_owned()));
     }
 
     /// How it ended, if it has ended by itself.

@@ -1,15 +1,17 @@
 //! A whole system: NATS, Postgres, and several servers of each kind.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use yoshi_client::{Client, Operator, Options};
 use yoshi_protocol::ServerId;
 
-use crate::nats::{Nats, User};
+use crate::disk::Disk;
+use crate::nats::{Ground, Nats, User};
 use crate::place::{self, Scratch};
 use crate::postgres::{Database, Postgres};
+use crate::proxy::Proxy;
 use crate::server::Server;
 
 /// How many of each kind.
@@ -27,6 +29,14 @@ pub struct SystemSettings {
     pub definitions: PathBuf,
     /// Further settings of every server, as `YOSHI_*` variables.
     pub variables: Vec<(String, String)>,
+    /// Every server has a small Postgres of its own, instead of a database in a shared one.
+    pub postgres_each: bool,
+    /// Connections of servers to NATS and Postgres, and between the nodes of
+    /// NATS, lead through proxies; see [`System::link`].
+    pub proxied: bool,
+    /// Message servers' Postgres and nodes of NATS keep their data on disks of
+    /// their own, `ms1` and `nats1` for example; see [`System::disk`].
+    pub disks: bool,
 }
 
 impl Default for SystemSettings {
@@ -38,8 +48,20 @@ impl Default for SystemSettings {
             nats_nodes: 1,
             definitions: place::workspace().join("nats/definitions"),
             variables: Vec::new(),
+            postgres_each: false,
+            proxied: false,
+            disks: false,
         }
     }
+}
+
+/// What a server's link leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Far {
+    /// A node of NATS.
+    Nats(usize),
+    /// Its database.
+    Database,
 }
 
 /// A whole system, which ends with the value.
@@ -50,7 +72,12 @@ pub struct System {
     databases: BTreeMap<String, Database>,
     /// The private NATS.
     pub nats: Nats,
-    postgres: Arc<Postgres>,
+    shared: Option<Arc<Postgres>>,
+    own: BTreeMap<String, Postgres>,
+    links: BTreeMap<(String, Far), Proxy>,
+    proxied: bool,
+    // After those who use them.
+    disks: BTreeMap<String, Disk>,
     variables: Vec<(String, String)>,
     scratch: Scratch,
 }
@@ -84,16 +111,81 @@ impl System {
     /// # Panics
     /// If something does not get ready.
     pub async fn prepare(settings: &SystemSettings) -> Self {
-        let nats = Nats::cluster(settings.nats_nodes).await;
+        let mut disks = BTreeMap::new();
+        let nodes = (1..=settings.nats_nodes).map(|number| format!("nats{number}"));
+        let servers = (1..=settings.message_servers).map(|number| format!("ms{number}"));
+        for name in nodes.clone().chain(servers).filter(|_| settings.disks) {
+            disks.insert(name, Disk::new());
+        }
+        let stores = nodes.filter_map(|name| Some(disks.get(&name)?.path().join("store")));
+        let ground = Ground {
+            proxied: settings.proxied,
+            stores: stores.collect(),
+        };
+        let nats = Nats::start(settings.nats_nodes, ground).await;
         nats.provision_from(&settings.definitions).await;
+        let shared = match settings.postgres_each {
+            true => None,
+            false => Some(Postgres::start().await),
+        };
         Self {
             servers: BTreeMap::new(),
             databases: BTreeMap::new(),
             nats,
-            postgres: Postgres::start().await,
+            shared,
+            own: BTreeMap::new(),
+            links: BTreeMap::new(),
+            proxied: settings.proxied,
+            disks,
             variables: settings.variables.clone(),
             scratch: Scratch::new("servers"),
         }
+    }
+
+    /// A fresh database for a server, in its own Postgres if each has one.
+    async fn new_database(&mut self, name: &str) -> Database {
+        if let Some(shared) = &self.shared {
+            return shared.database().await;
+        }
+        if !self.own.contains_key(name) {
+            let ground = self.disks.get(name).map(Disk::path);
+            let postgres = Postgres::start_small(ground).await;
+            self.own.insert(name.to_owned(), postgres);
+        }
+        self.own[name].database().await
+    }
+
+    /// The server as it will run: where its NATS and its database are.
+    async fn new_server(&mut self, name: &str, role: User, database: Option<&Database>) -> Server {
+        let mut through = database.cloned();
+        let mut urls = Vec::new();
+        if self.proxied {
+            for node in 0..self.nats.count() {
+                let port = self.new_link(name, Far::Nats(node), self.nats.port(node));
+                urls.push(format!("nats://127.0.0.1:{}", port.await));
+            }
+            if let Some(postgres) = self.own.get(name) {
+                let port = self.new_link(name, Far::Database, postgres.port()).await;
+                through = database.map(|database| database.through(port));
+            }
+        }
+        let folder = self.scratch.path();
+        let mut server = Server::new(name, role, &self.nats, through.as_ref(), folder);
+        if !urls.is_empty() {
+            server.set("YOSHI_NATS_URL", &urls.join(","));
+        }
+        for (variable, value) in &self.variables {
+            server.set(variable, value);
+        }
+        server
+    }
+
+    async fn new_link(&mut self, name: &str, far: Far, to: u16) -> u16 {
+        let link = (name.to_owned(), far);
+        if !self.links.contains_key(&link) {
+            self.links.insert(link.clone(), Proxy::start(to).await);
+        }
+        self.links[&link].port()
     }
 
     /// Waits until every server is ready.
@@ -113,25 +205,65 @@ impl System {
     /// If it cannot be started.
     pub async fn add(&mut self, name: &str, role: User) -> &mut Server {
         let database = match role {
-            User::MessageServer | User::RegistrationServer => Some(self.postgres.database().await),
+            User::MessageServer | User::RegistrationServer => Some(self.new_database(name).await),
             _ => None,
         };
-        let mut server = Server::new(
-            name,
-            role,
-            &self.nats,
-            database.as_ref(),
-            self.scratch.path(),
-        );
-        for (variable, value) in &self.variables {
-            server = server.with(variable, value);
-        }
+        let mut server = self.new_server(name, role, database.as_ref()).await;
         server.start();
         self.servers.insert(name.to_owned(), server);
         if let Some(database) = database {
             self.databases.insert(name.to_owned(), database);
         }
         self.server(name)
+    }
+
+    /// The names of all servers.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.servers.keys().cloned().collect()
+    }
+
+    /// A server's link to what it stands on, if the system is proxied.
+    ///
+    /// # Panics
+    /// If it has no such link.
+    #[must_use]
+    pub fn link(&self, name: &str, far: Far) -> &Proxy {
+        self.links
+            .get(&(name.to_owned(), far))
+            .unwrap_or_else(|| panic!("{name} has no link to {far:?}"))
+    }
+
+    /// The Postgres of one server, if each has its own.
+    ///
+    /// # Panics
+    /// If it has none of its own.
+    pub fn postgres(&mut self, name: &str) -> &mut Postgres {
+        self.own
+            .get_mut(name)
+            .unwrap_or_else(|| panic!("{name} has no Postgres of its own"))
+    }
+
+    /// A disk, by the name of the message server (`ms1`) or the node (`nats1`)
+    /// whose data it holds.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[must_use]
+    pub fn disk(&self, name: &str) -> &Disk {
+        self.disks
+            .get(name)
+            .unwrap_or_else(|| panic!("{name} has no disk of its own"))
+    }
+
+    /// Leaves all logs for a look, and answers where those of the servers are.
+    pub fn keep(&mut self) -> &Path {
+        self.nats.keep();
+        for postgres in self.own.values_mut() {
+            postgres.keep();
+        }
+        self.scratch.keep();
+        self.scratch.path()
     }
 
     /// A server by its name: `lb1`, `ms2`, `rs1`.

@@ -1,9 +1,11 @@
 //! What a system does on a good day. These tests hurt nothing, so they share one.
 
 mod accounts;
+mod command_errors;
 mod command_line;
 mod homes;
 mod sending;
+mod shell;
 
 use std::sync::{Arc, Weak};
 

@@ -1,7 +1,12 @@
 //! What a system does on a bad day. Each test has a system of its own.
 
+mod degraded;
+mod draining;
+mod fork;
 pub(crate) mod joining;
+mod lost_log;
 mod message_server;
 mod nats_node;
 mod registration_server;
 mod senders;
+mod unsafe_ground;

@@ -210,6 +210,7 @@ async fn a_client_reaches_its_one_service_and_nothing_else() {
         subject::MS_PING.to_owned(),
         subject::LB_QUERY_MS.to_owned(),
         subject::LB_DESTROY_MS.to_owned(),
+        subject::NATS_STATUS.to_owned(),
         "yoshi.v1.reply.a.b".to_owned(),
         "_R_.a.b".to_owned(),
         "_INBOX_web-client.a".to_owned(),
@@ -290,6 +291,7 @@ async fn a_load_balancer_forwards_and_adds_nothing_to_the_logs() {
     }
     assert!(!balancer.may_publish(&subject::block(Role::Ms, id)).await);
     assert!(!balancer.may_publish("$KV.yoshi-registration.primary").await);
+    assert!(!balancer.may_publish(subject::NATS_STATUS).await);
     assert!(
         !balancer.may_subscribe(subject::CLIENT_ALL).await,
         "outside of the queue group"
@@ -311,6 +313,7 @@ async fn a_message_server_can_hurt_no_stream() {
         subject::accounted(Role::Ms, id, Incarnation::random()),
         subject::rs(id, RsVerb::Auth),
         subject::rs(id, RsVerb::LookupAccounts),
+        subject::NATS_STATUS.to_owned(),
     ] {
         assert!(message_server.may_publish(&subject).await, "{subject}");
     }
@@ -319,6 +322,7 @@ async fn a_message_server_can_hurt_no_stream() {
         "$JS.API.STREAM.DELETE.YOSHI_TASKS",
         "$JS.API.STREAM.UPDATE.YOSHI_TASKS",
         "$JS.API.STREAM.MSG.DELETE.YOSHI_TASKS",
+        "$SYS.REQ.SERVER.PING.STATSZ",
         "$JS.API.STREAM.INFO.YOSHI_ACCOUNTS",
         "$JS.API.CONSUMER.CREATE.YOSHI_ACCOUNTS",
         "$KV.yoshi-affinity.ana",
@@ -346,6 +350,7 @@ async fn a_registration_server_serves_its_own_opcodes() {
             subject::REGISTRATION_BUCKET,
             subject::PRIMARY_KEY
         ),
+        subject::NATS_STATUS.to_owned(),
     ] {
         assert!(registration.may_publish(&subject).await, "{subject}");
     }

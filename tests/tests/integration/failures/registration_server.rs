@@ -1,5 +1,9 @@
 //! The primary registration server dies: a backup takes over, and no account is lost.
 
+mod creators;
+mod passwords;
+mod primary;
+
 use std::time::{Duration, Instant};
 
 use yoshi_protocol::Credential;

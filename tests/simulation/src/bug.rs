@@ -1,0 +1,55 @@
+//! Deliberate mistakes in the simulator's own driver. Each must be caught by
+//! the checks; a checker that has caught none proves nothing.
+
+/// A planted mistake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bug {
+    /// A server tells that it has committed when the transaction has only begun.
+    AccountedBeforeCommit,
+    /// A server tells so when the block has only come in.
+    AccountedOnReceipt,
+    /// Entries of a deposed home are taken.
+    NoEpochCheck,
+    /// The epochs are forgotten at a restart.
+    EpochInMemory,
+    /// The ids of earlier tasks are forgotten at a restart.
+    DedupeInMemory,
+    /// Who fills itself from a neighbour takes any neighbour for complete.
+    CatchUpFromStalePeer,
+    /// Every recipient gets the task in a transaction of its own.
+    TransactionPerRecipient,
+    /// The stream forgets its last blocks when it is killed.
+    StreamLosesTail,
+    /// The same, and nobody compares the stream's end with the own position.
+    TailUnchecked,
+    /// The next block goes out while nobody knows whether the last one is stored.
+    NextBlockWhileUnknown,
+    /// A load balancer writes homes without a comparison.
+    AssignWithoutCompare,
+    /// A server serves as soon as it has started.
+    ServesBeforeTail,
+    /// A primary registration server goes on after its lease has ended.
+    PrimaryOutlivesLease,
+    /// The accounts log takes entries of a deposed primary.
+    AnyPrimaryWrites,
+}
+
+impl Bug {
+    /// Those of message servers, load balancers and the tasks log.
+    pub const TASKS: [Self; 12] = [
+        Self::AccountedBeforeCommit,
+        Self::AccountedOnReceipt,
+        Self::NoEpochCheck,
+        Self::EpochInMemory,
+        Self::DedupeInMemory,
+        Self::CatchUpFromStalePeer,
+        Self::TransactionPerRecipient,
+        Self::StreamLosesTail,
+        Self::TailUnchecked,
+        Self::NextBlockWhileUnknown,
+        Self::AssignWithoutCompare,
+        Self::ServesBeforeTail,
+    ];
+    /// Those of registration servers and the accounts log.
+    pub const ACCOUNTS: [Self; 2] = [Self::PrimaryOutlivesLease, Self::AnyPrimaryWrites];
+}

@@ -1,0 +1,235 @@
+//! A log: what JetStream promises of a stream with limits retention.
+
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use yoshi_protocol::cbor::{self, Bound};
+use yoshi_protocol::message::log::{AccountEntry, TaskEntry, TaskOp};
+use yoshi_protocol::{Incarnation, NewTask, Position, ServerId};
+
+use crate::clock::{Micros, SECOND};
+use crate::message::{Addr, Decoded, Published, StoredBlock, View};
+use message_server::rules::SendEntry;
+
+/// How long a message id is remembered.
+const DUPLICATE_WINDOW: Micros = 30 * SECOND;
+
+/// Which entries it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The tasks log.
+    Tasks,
+    /// The accounts log.
+    Accounts,
+}
+
+/// Who reads, and how far it was served.
+#[derive(Debug)]
+struct Consumer {
+    id: u64,
+    next: u64,
+    delivered: u64,
+    /// Something was lost on the way: nothing more comes, as from a connection that broke.
+    broken: bool,
+}
+
+/// What is to be stored.
+pub struct Publish {
+    /// Its message id.
+    pub id: String,
+    /// Whose subject.
+    pub root: ServerId,
+    /// In which life.
+    pub life: Incarnation,
+    /// The node.
+    pub from: Addr,
+    /// The sequence that the subject's last message must have; none checks nothing.
+    pub expected: Option<u64>,
+    /// Encoded entries.
+    pub entries: Rc<Vec<Vec<u8>>>,
+}
+
+/// A log.
+#[derive(Debug)]
+pub struct Log {
+    kind: Kind,
+    /// Which life of it.
+    pub incarnation: Incarnation,
+    /// Every block ever stored, for the checks; the stream itself holds from `first` on.
+    pub archive: Vec<Rc<StoredBlock>>,
+    blocks: Vec<Rc<StoredBlock>>,
+    first: u64,
+    keep: usize,
+    replicated: bool,
+    ids: HashMap<String, (u64, Micros)>,
+    consumers: BTreeMap<Addr, Consumer>,
+}
+
+impl Log {
+    /// An empty log that keeps `keep` blocks. One node and several answer a
+    /// repetition differently, which `replicated` chooses.
+    #[must_use]
+    pub fn new(kind: Kind, incarnation: Incarnation, keep: usize, replicated: bool) -> Self {
+        Self {
+            kind,
+            incarnation,
+            archive: Vec::new(),
+            blocks: Vec::new(),
+            first: 1,
+            keep,
+            replicated,
+            ids: HashMap::new(),
+            consumers: BTreeMap::new(),
+        }
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub fn view(&self) -> View {
+        View {
+            incarnation: self.incarnation,
+            first: self.first,
+            last: self.last(),
+        }
+    }
+
+    fn last(&self) -> u64 {
+        self.blocks.len() as u64
+    }
+
+    /// The last block of a root that it still holds.
+    #[must_use]
+    pub fn last_on(&self, root: ServerId) -> Option<(u64, String)> {
+        let held = self
+            .blocks
+            .iter()
+            .rev()
+            .take_while(|block| block.sequence >= self.first);
+        let found = held.into_iter().find(|block| block.root == root)?;
+        Some((found.sequence, found.id.clone()))
+    }
+
+    /// Stores a block, if nothing speaks against it.
+    pub fn publish(&mut self, now: Micros, publish: Publish) -> Published {
+        self.ids
+            .retain(|_, (_, stored)| now < *stored + DUPLICATE_WINDOW);
+        let known = self.ids.get(&publish.id).map(|(sequence, _)| *sequence);
+        if let (true, Some(sequence)) = (self.replicated, known) {
+            return Published::Stored(sequence);
+        }
+        let last = self
+            .last_on(publish.root)
+            .map_or(0, |(sequence, _)| sequence);
+        if publish.expected.is_some_and(|expected| expected != last) {
+            return Published::Refused;
+        }
+        if let Some(sequence) = known {
+            return Published::Stored(sequence);
+        }
+        let sequence = self.last() + 1;
+        let entries = publish.entries.iter().enumerate();
+        let entries = entries.map(|(index, bytes)| {
+            let position = Position::in_block(sequence, index);
+            (position, self.decode(position, bytes))
+        });
+        let block = Rc::new(StoredBlock {
+            sequence,
+            root: publish.root,
+            life: publish.life,
+            from: publish.from,
+            id: publish.id.clone(),
+            entries: entries.collect(),
+        });
+        self.ids.insert(publish.id, (sequence, now));
+        self.archive.push(Rc::clone(&block));
+        self.blocks.push(block);
+        self.first = self
+            .first
+            .max((self.last() + 1).saturating_sub(self.keep as u64));
+        Published::Stored(sequence)
+    }
+
+    /// As the server's own machine decodes it.
+    fn decode(&self, position: Position, bytes: &[u8]) -> Decoded {
+        match self.kind {
+            Kind::Tasks => Decoded::Task(decode_task(position, bytes)),
+            Kind::Accounts => {
+                Decoded::Account(cbor::decode::<AccountEntry>(bytes, Bound::ENTRY).ok())
+            }
+        }
+    }
+
+    /// Begins to deliver to a node, in the place of its earlier consumer.
+    pub fn read(&mut self, reader: Addr, consumer: u64, start: u64) {
+        let next = start.max(self.first);
+        let consumer = Consumer {
+            id: consumer,
+            next,
+            delivered: 0,
+            broken: false,
+        };
+        self.consumers.insert(reader, consumer);
+    }
+
+    /// Everything that is due: reader, consumer, its own count, and the block.
+    pub fn deliveries(&mut self) -> Vec<(Addr, u64, u64, Rc<StoredBlock>)> {
+        let mut due = Vec::new();
+        for (reader, consumer) in &mut self.consumers {
+            while !consumer.broken && consumer.next <= self.blocks.len() as u64 {
+                let index = usize::try_from(consumer.next - 1).expect("blocks fit into memory");
+                consumer.next += 1;
+                consumer.delivered += 1;
+                let block = Rc::clone(&self.blocks[index]);
+                due.push((*reader, consumer.id, consumer.delivered, block));
+            }
+        }
+        due
+    }
+
+    /// The consumers that are alive.
+    #[must_use]
+    pub fn alive(&self) -> Vec<(Addr, u64)> {
+        let alive = self
+            .consumers
+            .iter()
+            .filter(|(_, consumer)| !consumer.broken);
+        alive
+            .map(|(reader, consumer)| (*reader, consumer.id))
+            .collect()
+    }
+
+    /// Something was lost on its way to a consumer.
+    pub fn lost(&mut self, reader: Addr, id: u64) {
+        if let Some(consumer) = self.consumers.get_mut(&reader)
+            && consumer.id == id
+        {
+            consumer.broken = true;
+        }
+    }
+
+    /// NATS was killed: consumers are gone. With `tail`, so are that many blocks
+    /// at the end, which is what running without sync comes to.
+    pub fn kill(&mut self, tail: usize) {
+        self.consumers.clear();
+        let left = self.blocks.len().saturating_sub(tail);
+        for lost in self.blocks.drain(left..) {
+            self.ids.remove(&lost.id);
+        }
+        self.first = self.first.min(self.last() + 1);
+    }
+}
+
+fn decode_task(position: Position, bytes: &[u8]) -> Option<SendEntry> {
+    let entry: TaskEntry = cbor::decode(bytes, Bound::ENTRY).ok()?;
+    let TaskOp::Send(content) = entry.op;
+    let task = NewTask::decode_logged(&content).ok()?;
+    entry.epoch.to_i64().ok()?;
+    Some(SendEntry {
+        position,
+        at: entry.at,
+        epoch: entry.epoch,
+        account: entry.account,
+        content: content.into_vec().into(),
+        task,
+    })
+}

@@ -1,0 +1,309 @@
+//! What travels between the nodes of a simulated system, and who they are.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use message_server::rules::{Proof, Send, SendEntry};
+use registration_server::election::LeaseView;
+use yoshi_protocol::message::log::AccountEntry;
+use yoshi_protocol::message::roster::{
+    Affinity, MsDown, NewPrimReg, PingMs, PrimaryLease, RsHeartbeat,
+};
+use yoshi_protocol::{AccountName, Epoch, ErrorCode, Incarnation, Position, ServerId, TaskId};
+
+/// A node. What none of them is, is NATS: the hub between all of them, with
+/// the two logs and the bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Addr {
+    /// A message server.
+    Ms(usize),
+    /// A registration server.
+    Rs(usize),
+    /// A load balancer.
+    Lb(usize),
+    /// A client.
+    Client(usize),
+    /// NATS.
+    Hub,
+}
+
+/// An entry of a log, decoded when it was stored: the same for every reader.
+#[derive(Debug, Clone)]
+pub enum Decoded {
+    /// Of the tasks log; none if it could not be read.
+    Task(Option<SendEntry>),
+    /// Of the accounts log.
+    Account(Option<AccountEntry>),
+}
+
+/// A block as it stands in a log.
+#[derive(Debug)]
+pub struct StoredBlock {
+    /// Where.
+    pub sequence: u64,
+    /// Whose.
+    pub root: ServerId,
+    /// In which life.
+    pub life: Incarnation,
+    /// Which node that was, for *accounted for*.
+    pub from: Addr,
+    /// Its message id.
+    pub id: String,
+    /// Its entries with their positions.
+    pub entries: Vec<(Position, Decoded)>,
+}
+
+/// Which life of the stream, and what it holds.
+#[derive(Debug, Clone, Copy)]
+pub struct View {
+    /// Which life.
+    pub incarnation: Incarnation,
+    /// The first sequence that it still holds, or will hold next.
+    pub first: u64,
+    /// The last that it has given out.
+    pub last: u64,
+}
+
+/// How a publish ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Published {
+    /// It is stored.
+    Stored(u64),
+    /// It was refused for certain.
+    Refused,
+    /// Nobody knows: it raced with another one.
+    Conflict,
+}
+
+/// A page of a neighbour's log.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// Entries, in order.
+    pub entries: Vec<(Position, Decoded)>,
+    /// Up to where the page is complete.
+    pub through: Position,
+}
+
+/// What a client asks of an account's home.
+#[derive(Debug, Clone)]
+pub enum Ask {
+    /// TASK_FROM_CLIENT: the encoded task.
+    Send(Bytes),
+    /// CLIENT_POLL_MS: the inbox after a position.
+    Poll(Position),
+}
+
+/// A client's request. An answer carries its number back.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Who wants the answer.
+    pub from: Addr,
+    /// The attempt's own number.
+    pub number: u64,
+    /// The account.
+    pub account: AccountName,
+    /// What is asked.
+    pub ask: Ask,
+}
+
+/// What a home answers.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// The task is accounted for.
+    Receipt(Proof),
+    /// What an account was asked.
+    Polled {
+        /// Tasks with their positions, in order.
+        tasks: Vec<(Position, TaskId)>,
+        /// Where the next poll goes on.
+        cursor: Position,
+        /// Whether the server may lack what was accounted for elsewhere.
+        behind: bool,
+        /// Which server this was.
+        server: usize,
+        /// How many recipients of each task see it on this server, and how many there are.
+        asks: Vec<(TaskId, usize, usize)>,
+    },
+    /// Nothing came of it, or nobody knows (`unknown`).
+    Refused(ErrorCode),
+}
+
+/// What a client asks of a registration server.
+#[derive(Debug, Clone)]
+pub enum AccountAsk {
+    /// NEW_ACCT with a password.
+    Create(AccountName, u64),
+    /// CHANGE_PASSWORD to another one.
+    Change(AccountName, u64),
+    /// Is this the account's password?
+    Authenticate(AccountName, u64),
+}
+
+/// What it answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountAnswer {
+    /// The change is on every live registration server.
+    Done,
+    /// Whether the password is the account's.
+    Valid(bool),
+    /// Nothing came of it, or nobody knows.
+    Refused(ErrorCode),
+}
+
+/// A value of the bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Value {
+    /// An account's home.
+    Affinity(Affinity),
+    /// The primary's lease.
+    Lease(PrimaryLease),
+}
+
+/// A message.
+#[derive(Debug, Clone)]
+pub enum Message {
+    /// PING_MS.
+    Ping(PingMs),
+    /// MS_DOWN.
+    Down(MsDown),
+    /// NEW_PRIM_REG.
+    Primary(NewPrimReg),
+    /// *Accounted for*, to one life of a root.
+    Accounted {
+        to: Incarnation,
+        server: ServerId,
+        life: Incarnation,
+        position: Position,
+    },
+    /// POLL_MS and POLL_RS.
+    AskPage {
+        from: Addr,
+        token: u64,
+        since: Position,
+        stream: Incarnation,
+    },
+    /// Its answer; none is a refusal.
+    Page { token: u64, page: Option<Page> },
+
+    /// To the stream: store a block.
+    Publish {
+        from: Addr,
+        token: u64,
+        id: String,
+        root: ServerId,
+        life: Incarnation,
+        expected: Option<u64>,
+        entries: Rc<Vec<Vec<u8>>>,
+    },
+    /// Its answer.
+    Published { token: u64, result: Published },
+    /// To the stream: the last block of a root.
+    AskLast {
+        from: Addr,
+        token: u64,
+        root: ServerId,
+    },
+    /// Its answer.
+    Last {
+        token: u64,
+        last: Option<(u64, String)>,
+    },
+    /// To the stream: where does it stand?
+    AskView { from: Addr, token: u64 },
+    /// Its answer.
+    View { token: u64, view: View },
+    /// To the stream: deliver from here on.
+    Read {
+        from: Addr,
+        consumer: u64,
+        start: u64,
+    },
+    /// A delivery.
+    Block {
+        consumer: u64,
+        delivered: u64,
+        block: Rc<StoredBlock>,
+    },
+    /// The consumer is alive.
+    Heartbeat { consumer: u64 },
+
+    /// To the bucket: write a key; `expected` is the revision that it must have.
+    Put {
+        from: Addr,
+        token: u64,
+        key: String,
+        value: Option<Value>,
+        expected: Option<u64>,
+    },
+    /// Its answer; none is a refusal.
+    Stored { token: u64, revision: Option<u64> },
+    /// To the bucket: read a key.
+    Get { from: Addr, token: u64, key: String },
+    /// Its answer: the revision of the key, 0 if it never was, and its value.
+    Got {
+        token: u64,
+        revision: u64,
+        value: Option<Value>,
+    },
+    /// To the bucket: send everything, and every change.
+    Watch { from: Addr, token: u64 },
+    /// A key of the bucket; `last` ends what was there at the beginning.
+    Key {
+        token: u64,
+        key: String,
+        revision: u64,
+        value: Option<Value>,
+        last: bool,
+    },
+
+    /// A client's request, on its way through a load balancer.
+    Request(Request),
+    /// The same, forwarded to a server with the account's epoch.
+    ToHome(ServerId, Request, Epoch),
+    /// What came of it.
+    Answer { number: u64, answer: Answer },
+
+    /// RS_HEARTBEAT.
+    Beat {
+        from: Addr,
+        token: u64,
+        beat: RsHeartbeat,
+    },
+    /// Its answer: the primary's epoch and position; none if it is not primary.
+    Alive {
+        token: u64,
+        answer: Option<(Epoch, Position)>,
+    },
+    /// A client's request about an account.
+    AccountRequest {
+        from: Addr,
+        number: u64,
+        id: uuid::Uuid,
+        ask: AccountAsk,
+    },
+    /// What came of it.
+    AccountAnswer { number: u64, answer: AccountAnswer },
+}
+
+/// The lease as the bucket holds it.
+#[must_use]
+pub fn lease_view(revision: u64, value: Option<Value>) -> LeaseView {
+    let holder = match value {
+        Some(Value::Lease(lease)) => Some(lease),
+        Some(Value::Affinity(_)) | None => None,
+    };
+    LeaseView { revision, holder }
+}
+
+/// A send as the neighbours' log holds it.
+#[must_use]
+pub fn relogged(send: &Send) -> SendEntry {
+    SendEntry {
+        position: send.position,
+        at: send.sent_at,
+        epoch: send.epoch,
+        account: send.sender.clone(),
+        content: send.content.clone(),
+        task: yoshi_protocol::NewTask::decode_logged(&send.content).expect("it was applied"),
+    }
+}

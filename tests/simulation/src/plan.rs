@@ -1,0 +1,258 @@
+//! What a seed decides: the system's size and settings, and the faults, as data.
+
+use crate::clock::{MILLI, Micros, SECOND};
+use crate::message::Addr;
+use crate::random::Random;
+
+/// How the network behaves between the faults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Network {
+    /// As TCP to one NATS: in order, soon, or not at all while a link is cut.
+    Timely,
+    /// Single messages are lost, doubled, overtaken, and late by seconds. What
+    /// rests on hearing a ping in time (I7) is not promised then.
+    Lossy,
+}
+
+/// A fault, and how long it lasts where it does.
+#[derive(Debug, Clone, Copy)]
+pub enum Fault {
+    /// A process is killed and started again; `late`: its last commit was on
+    /// the way and happens all the same.
+    Crash {
+        node: Addr,
+        down: Micros,
+        late: bool,
+    },
+    /// The same, and its disk is empty. Not done while nobody else has everything.
+    Wipe { node: Addr, down: Micros },
+    /// A process stands still; its clocks go on.
+    Pause { node: Addr, stands: Micros },
+    /// A link to NATS is cut: from the node, to it, or both.
+    Cut {
+        node: Addr,
+        from: bool,
+        to: bool,
+        lasts: Micros,
+    },
+    /// NATS is killed and started again.
+    KillHub { down: Micros },
+    /// Half of the stream's acknowledgements get lost.
+    LoseAcks { lasts: Micros },
+    /// Commits take longer.
+    SlowDisk {
+        node: Addr,
+        commit: Micros,
+        lasts: Micros,
+    },
+    /// The connection to Postgres breaks: what is open is undone, or done unheard.
+    BreakDatabase { node: Addr },
+    /// The wall clocks jump by milliseconds.
+    Clocks { by: i64 },
+}
+
+/// A run.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Message servers.
+    pub servers: usize,
+    /// Load balancers.
+    pub balancers: usize,
+    /// Clients, one account each.
+    pub clients: usize,
+    /// Registration servers.
+    pub registrars: usize,
+    /// β.
+    pub beta: Micros,
+    /// Blocks that a log keeps.
+    pub keep: usize,
+    /// Whether the log answers as a replicated one.
+    pub replicated: bool,
+    /// The network.
+    pub network: Network,
+    /// Faults by the time at which they begin.
+    pub faults: Vec<(Micros, Fault)>,
+    /// When everything works again.
+    pub healed: Micros,
+    /// When the run ends.
+    pub end: Micros,
+}
+
+/// When the clients begin.
+pub const BEGIN: Micros = 4 * SECOND;
+/// How long after healing the last operations begin, which must succeed.
+pub const LAST: Micros = 12 * SECOND;
+const QUIET: Micros = 2 * SECOND;
+
+impl Plan {
+    /// A run of message servers, load balancers and senders.
+    #[must_use]
+    pub fn tasks(seed: u64) -> Self {
+        let random = &mut Random::new(seed);
+        let servers = random.index(3) + 3;
+        let beta = match random.next() % 100 {
+            0..2 => 30 * SECOND,
+            2..80 => 3 * SECOND,
+            _ => 6 * SECOND,
+        };
+        let mut plan = Self {
+            servers,
+            balancers: 2,
+            clients: random.index(3) + 4,
+            registrars: 0,
+            beta,
+            keep: if random.percent(40) {
+                random.index(20) + 10
+            } else {
+                usize::MAX >> 1
+            },
+            replicated: random.percent(50),
+            network: if random.percent(60) {
+                Network::Timely
+            } else {
+                Network::Lossy
+            },
+            faults: Vec::new(),
+            healed: 0,
+            end: 0,
+        };
+        let nodes: Vec<_> = (0..servers).map(Addr::Ms).collect();
+        plan.add_faults(random, &nodes);
+        plan
+    }
+
+    /// A run of registration servers and their clients.
+    #[must_use]
+    pub fn accounts(seed: u64) -> Self {
+        let random = &mut Random::new(seed);
+        let registrars = random.index(2) + 2;
+        let mut plan = Self {
+            servers: 0,
+            balancers: 0,
+            clients: 5,
+            registrars,
+            beta: 3 * SECOND,
+            keep: if random.percent(30) {
+                random.index(20) + 10
+            } else {
+                usize::MAX >> 1
+            },
+            replicated: random.percent(50),
+            network: if random.percent(60) {
+                Network::Timely
+            } else {
+                Network::Lossy
+            },
+            faults: Vec::new(),
+            healed: 0,
+            end: 0,
+        };
+        let nodes: Vec<_> = (0..registrars).map(Addr::Rs).collect();
+        plan.add_faults(random, &nodes);
+        plan
+    }
+
+    fn add_faults(&mut self, random: &mut Random, nodes: &[Addr]) {
+        let mut at = BEGIN + QUIET;
+        let mut wiped = false;
+        let mut healed = at;
+        for _ in 0..random.between(2, 7) {
+            at += random.between(200 * MILLI, 5 * SECOND);
+            let fault = self.fault(random, nodes, &mut wiped);
+            healed = healed.max(at + fault.lasts());
+            self.faults.push((at, fault));
+        }
+        self.healed = healed + SECOND;
+        // β may have to pass once before the last operations can succeed.
+        let last = LAST + if self.registrars > 0 { 10 * SECOND } else { 0 };
+        self.end = self.healed + last + 10 * SECOND + self.beta;
+    }
+
+    fn fault(&self, random: &mut Random, nodes: &[Addr], wiped: &mut bool) -> Fault {
+        let mut node = nodes[random.index(nodes.len())];
+        let lasts = match random.next() % 3 {
+            0 => random.between(50 * MILLI, SECOND),
+            1 => random.between(SECOND, 5 * SECOND),
+            _ => random.between(3 * SECOND, 14 * SECOND),
+        };
+        match random.next() % 16 {
+            0..3 => Fault::Crash {
+                node,
+                down: lasts,
+                late: random.percent(50),
+            },
+            3 if !*wiped => {
+                *wiped = true;
+                Fault::Wipe { node, down: lasts }
+            }
+            3..6 => Fault::Pause {
+                node,
+                stands: lasts,
+            },
+            6..9 => {
+                let (from, to) = [(true, true), (true, false), (false, true)][random.index(3)];
+                Fault::Cut {
+                    node,
+                    from,
+                    to,
+                    lasts,
+                }
+            }
+            9 => Fault::KillHub {
+                down: lasts.min(6 * SECOND),
+            },
+            10 => Fault::LoseAcks { lasts },
+            11 | 12 => {
+                let commit = random.between(100 * MILLI, self.beta * 3 / 2);
+                Fault::SlowDisk {
+                    node,
+                    commit,
+                    lasts,
+                }
+            }
+            13 => Fault::BreakDatabase { node },
+            14 => {
+                let hour = 3_600_000;
+                let by = i64::try_from(random.between(0, 2 * hour)).expect("an hour") - 3_600_000;
+                Fault::Clocks { by }
+            }
+            _ => {
+                if self.balancers > 0 {
+                    node = Addr::Lb(random.index(self.balancers));
+                }
+                match random.index(3) {
+                    0 => Fault::Crash {
+                        node,
+                        down: lasts,
+                        late: false,
+                    },
+                    1 => Fault::Pause {
+                        node,
+                        stands: lasts,
+                    },
+                    _ => Fault::Cut {
+                        node,
+                        from: random.percent(50),
+                        to: true,
+                        lasts,
+                    },
+                }
+            }
+        }
+    }
+}
+
+impl Fault {
+    /// How long it lasts.
+    #[must_use]
+    pub fn lasts(&self) -> Micros {
+        match *self {
+            Self::Crash { down, .. } | Self::Wipe { down, .. } | Self::KillHub { down } => down,
+            Self::Pause { stands, .. } => stands,
+            Self::Cut { lasts, .. } | Self::LoseAcks { lasts } => lasts,
+            // The last slow commit may begin at the very end.
+            Self::SlowDisk { commit, lasts, .. } => lasts + commit,
+            Self::BreakDatabase { .. } | Self::Clocks { .. } => 0,
+        }
+    }
+}

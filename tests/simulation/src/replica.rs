@@ -1,0 +1,307 @@
+//! One replica of a log, re-stated without I/O as close to the real driver as
+//! it goes: `submit.rs`, `publish.rs`, `applier.rs` and `standing.rs` of
+//! `yoshi-replica`, around its real [`Root`] and [`Fate`]. It is told what
+//! happened, and asks for what is to be done.
+
+mod applying;
+mod follow;
+mod publishing;
+mod standing;
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use yoshi_protocol::{AccountName, Incarnation, Position, ServerId};
+use yoshi_replica::fate::Fate;
+use yoshi_replica::root::{Down, Root};
+use yoshi_replica::{Accounted, Peer, Standing};
+
+use crate::bug::Bug;
+use crate::clock::{MILLI, Micros, SECOND};
+use crate::disk::{Disk, Rows};
+use crate::message::{Page, Published, StoredBlock, View};
+use follow::Follow;
+use publishing::Publishing;
+use standing::Watching;
+
+/// How long JetStream may take.
+const CALL: Micros = 2 * SECOND;
+/// How often the root looks for peers that missed β.
+const TICK: Micros = 250 * MILLI;
+
+/// What happened to a replica. Answers carry the token of their question.
+#[derive(Debug)]
+pub enum Input {
+    /// Time to do what was put off.
+    Timer(Timer),
+    /// The stream answered a publish.
+    Published(u64, Published),
+    /// The stream told a root's last block.
+    Last(u64, Option<(u64, String)>),
+    /// The stream told where it stands.
+    View(u64, View),
+    /// The stream delivered a block.
+    Block {
+        consumer: u64,
+        delivered: u64,
+        block: Rc<StoredBlock>,
+    },
+    /// The consumer is alive.
+    Heartbeat(u64),
+    /// A neighbour answered with a page, or refused.
+    Page(u64, Option<Page>),
+    /// A transaction has ended; false if it failed, or if nobody knows.
+    Committed(u64, bool),
+    /// A peer has accounted for everything up to here.
+    Accounted(ServerId, Incarnation, Position),
+}
+
+/// What was put off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Timer {
+    /// The root's tick.
+    Root,
+    /// A call to the stream or a neighbour was not answered.
+    Call(u64),
+    /// Follow the log again.
+    Follow,
+    /// Send the block again.
+    Publish,
+    /// Whether the consumer is alive.
+    Consumer(u64),
+    /// Ask where the tail is.
+    Standing,
+    /// The tail was not reached in time.
+    Reach(u64),
+}
+
+/// What a replica asks for.
+#[derive(Debug)]
+pub enum Effect<O> {
+    /// A timer.
+    After(Micros, Timer),
+    /// A publish.
+    Publish {
+        token: u64,
+        id: String,
+        expected: Option<u64>,
+        entries: Rc<Vec<Vec<u8>>>,
+    },
+    /// The last block of this root.
+    AskLast(u64),
+    /// Where the stream stands.
+    AskView(u64),
+    /// Deliveries.
+    Read { consumer: u64, start: u64 },
+    /// A page of a neighbour's log.
+    AskPage {
+        token: u64,
+        peer: ServerId,
+        since: Position,
+    },
+    /// The database is to commit this transaction.
+    Commit(u64),
+    /// *Accounted for*, for the root of this block.
+    Account(Rc<StoredBlock>, Position),
+    /// A peer missed β.
+    Down(Down),
+    /// A submission is done; none is an outcome that was not learned.
+    Done(u64, Option<Accounted<O>>),
+    /// The process must not go on.
+    Stop(&'static str),
+}
+
+/// One replica, in one life of its process.
+pub struct Replica<R: Rows> {
+    /// The server.
+    pub id: ServerId,
+    /// Its life.
+    pub life: Incarnation,
+    /// Where it stands.
+    pub standing: Standing,
+    /// The time of the latest look at the tail that was reached.
+    pub confirmed: Option<Instant>,
+    /// What this process knows to be committed.
+    pub applied: Position,
+    bug: Option<Bug>,
+    root: Root<u64, R::Outcome>,
+    fate: Fate,
+    publishing: Option<Publishing>,
+    stored: Position,
+    /// Outcomes of the transaction under way.
+    outcomes: Vec<R::Outcome>,
+    stream: Incarnation,
+    follow: Follow,
+    lost_before: bool,
+    pause: Micros,
+    neighbour_tries: usize,
+    peers: Vec<Peer>,
+    watching: Watching,
+    tokens: u64,
+}
+
+/// What a replica has at hand while it takes something in.
+pub struct Hands<'a, R: Rows> {
+    /// The machine's monotonic clock.
+    pub now: Instant,
+    /// Its database.
+    pub disk: &'a mut Disk<R>,
+    /// What it asks for, in order.
+    pub effects: &'a mut VecDeque<Effect<R::Outcome>>,
+}
+
+impl<R: Rows> Replica<R> {
+    /// A replica that starts now. `tokens` begin above those of earlier lives.
+    pub fn start(
+        hands: &mut Hands<'_, R>,
+        life: Incarnation,
+        beta: Duration,
+        stream: Incarnation,
+        tokens: u64,
+        bug: Option<Bug>,
+    ) -> Self {
+        let cursor = *hands.disk.cursor.get_or_insert(crate::disk::Cursor {
+            incarnation: stream,
+            applied: Position::ZERO,
+        });
+        let id = hands.disk.id;
+        let mut replica = Self {
+            id,
+            life,
+            standing: Standing::CatchingUp,
+            confirmed: None,
+            applied: cursor.applied,
+            bug,
+            root: Root::new(id, beta, cursor.applied),
+            fate: Fate::new(life),
+            publishing: None,
+            stored: cursor.applied,
+            outcomes: Vec::new(),
+            stream: cursor.incarnation,
+            follow: Follow::Paused,
+            lost_before: false,
+            pause: follow::RETRY_FIRST,
+            neighbour_tries: 0,
+            peers: Vec::new(),
+            watching: Watching::default(),
+            tokens,
+        };
+        replica.follow_again(hands);
+        replica.ask_tail(hands);
+        hands.effects.push_back(Effect::After(TICK, Timer::Root));
+        replica
+    }
+
+    /// Queues an entry. The ticket comes back with [`Effect::Done`], or at once
+    /// if too much is waiting.
+    pub fn submit(
+        &mut self,
+        hands: &mut Hands<'_, R>,
+        ticket: u64,
+        account: AccountName,
+        entry: Vec<u8>,
+    ) -> Result<(), u64> {
+        let taken = self.root.submit(ticket, account, entry);
+        self.turn(hands);
+        taken
+    }
+
+    /// Whom success waits for.
+    pub fn set_peers(&mut self, hands: &mut Hands<'_, R>, peers: Vec<Peer>) {
+        if self.peers != peers {
+            self.root.set_peers(&peers);
+            self.peers = peers;
+            self.turn(hands);
+        }
+    }
+
+    /// Whether this server had applied everything at some moment within the last `within`.
+    #[must_use]
+    pub fn is_at_tail(&self, now: Instant, within: Duration) -> bool {
+        self.standing == Standing::AtTail
+            && self
+                .confirmed
+                .is_some_and(|asked| now.saturating_duration_since(asked) <= within)
+    }
+
+    /// What it is at, for people.
+    #[must_use]
+    pub fn doing(&self) -> String {
+        self.follow.words()
+    }
+
+    /// Takes in what happened.
+    pub fn on(&mut self, hands: &mut Hands<'_, R>, input: Input) {
+        match input {
+            Input::Timer(timer) => self.on_timer(hands, timer),
+            Input::Published(token, result) => self.published(hands, token, result),
+            Input::Last(token, last) => self.told_last(hands, token, last),
+            Input::View(token, view) => {
+                self.viewed(hands, token, view);
+                self.saw_tail(hands, token, view);
+            }
+            Input::Block {
+                consumer,
+                delivered,
+                block,
+            } => self.delivered(hands, consumer, delivered, block),
+            Input::Heartbeat(consumer) => self.beat(hands, consumer),
+            Input::Page(token, page) => self.paged(hands, token, page),
+            Input::Committed(transaction, held) => self.committed(hands, transaction, held),
+            Input::Accounted(server, life, position) => self.root.accounted(server, life, position),
+        }
+        self.turn(hands);
+    }
+
+    fn on_timer(&mut self, hands: &mut Hands<'_, R>, timer: Timer) {
+        match timer {
+            Timer::Root => {
+                for down in self.root.tick(hands.now) {
+                    hands.effects.push_back(Effect::Down(down));
+                }
+                hands.effects.push_back(Effect::After(TICK, Timer::Root));
+            }
+            Timer::Call(token) => {
+                self.publish_call_failed(hands, token);
+                self.follow_call_failed(hands, token);
+                self.tail_call_failed(hands, token);
+            }
+            Timer::Follow => self.follow_again(hands),
+            Timer::Publish => self.attempt(hands),
+            Timer::Consumer(consumer) => self.check_consumer(hands, consumer),
+            Timer::Standing => self.ask_tail(hands),
+            Timer::Reach(token) => self.tail_not_reached(hands, token),
+        }
+    }
+
+    /// What the root does after every input: report what is done, publish what may go.
+    fn turn(&mut self, hands: &mut Hands<'_, R>) {
+        for (ticket, accounted) in self.root.done() {
+            hands.effects.push_back(Effect::Done(ticket, accounted));
+        }
+        self.publish_next(hands);
+    }
+
+    fn hold_outcomes(&mut self, outcomes: Vec<R::Outcome>) {
+        self.outcomes = outcomes;
+    }
+
+    fn take_outcomes(&mut self) -> Vec<R::Outcome> {
+        std::mem::take(&mut self.outcomes)
+    }
+
+    fn token(&mut self) -> u64 {
+        self.tokens += 1;
+        self.tokens
+    }
+
+    /// A question to somebody else, given up after [`CALL`].
+    fn call(&mut self, hands: &mut Hands<'_, R>, wait: Micros) -> u64 {
+        let token = self.token();
+        hands
+            .effects
+            .push_back(Effect::After(wait, Timer::Call(token)));
+        token
+    }
+}

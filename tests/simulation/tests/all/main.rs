@@ -1,0 +1,5 @@
+//! Seeds and planted mistakes.
+
+mod models;
+mod planted;
+mod seeds;

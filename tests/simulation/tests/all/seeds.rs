@@ -1,0 +1,114 @@
+//! Thousands of seeded runs: every one must hold, and enough of them must have
+//! done enough to prove anything.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use yoshi_simulation::run::{System, Verdict, run};
+
+/// Seeds of the normal test run, of each system.
+const TASKS_SEEDS: u64 = 2_400;
+const ACCOUNTS_SEEDS: u64 = 800;
+/// Runs in a hundred in which too little may have succeeded.
+const INVALID_PERCENT_MAX: u64 = 2;
+
+/// What the environment asks for: one seed, or how many.
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name} is a number")),
+    )
+}
+
+/// Runs one seed twice: the second run must be the first again, to the bit.
+fn replay(system: System, seed: u64) -> Verdict {
+    let verdict = run(system, seed, None);
+    assert_eq!(
+        verdict,
+        run(system, seed, None),
+        "{system:?} seed {seed} does not replay"
+    );
+    verdict
+}
+
+fn seeds(system: System, count: u64) {
+    if let Some(seed) = number("YOSHI_SIM_SEED") {
+        let verdict = replay(system, seed);
+        println!("{system:?} seed {seed}: {verdict:#?}");
+        assert!(verdict.violations.is_empty(), "{system:?} seed {seed}");
+        return;
+    }
+    let count = number("YOSHI_SIM_SEEDS").unwrap_or(count);
+    let next = AtomicU64::new(0);
+    let begun = Instant::now();
+    let work = || {
+        let mut verdicts = Vec::new();
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= count {
+                return verdicts;
+            }
+            // Some are run twice, so that a run that does not replay is found here.
+            let once = seed % 50 > 0;
+            verdicts.push((
+                seed,
+                if once {
+                    run(system, seed, None)
+                } else {
+                    replay(system, seed)
+                },
+            ));
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let verdicts: Vec<_> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        workers
+            .into_iter()
+            .flat_map(|worker| worker.join().unwrap())
+            .collect()
+    });
+    let mut failed: Vec<_> = verdicts
+        .iter()
+        .filter(|(_, verdict)| !verdict.violations.is_empty())
+        .collect();
+    failed.sort_by_key(|(seed, _)| *seed);
+    for (seed, verdict) in failed.iter().take(10) {
+        println!("{system:?} seed {seed}: {:#?}", verdict.violations);
+        println!("replay: YOSHI_SIM_SEED={seed} cargo test -p yoshi-simulation");
+    }
+    let sum =
+        |of: fn(&Verdict) -> u64| verdicts.iter().map(|(_, verdict)| of(verdict)).sum::<u64>();
+    let invalid = verdicts
+        .iter()
+        .filter(|(_, verdict)| !verdict.is_valid())
+        .count() as u64;
+    println!(
+        "{system:?}: {count} seeds in {:.1} s, {} events, {} successes, {} reads, {invalid} invalid, {} failed",
+        begun.elapsed().as_secs_f64(),
+        sum(|verdict| verdict.events),
+        sum(|verdict| verdict.successes as u64),
+        sum(|verdict| verdict.reads as u64),
+        failed.len(),
+    );
+    assert!(
+        failed.is_empty(),
+        "{} of {count} seeds failed",
+        failed.len()
+    );
+    assert!(
+        invalid * 100 <= count * INVALID_PERCENT_MAX,
+        "{invalid} of {count} runs prove nothing"
+    );
+}
+
+#[test]
+fn message_servers_and_load_balancers_keep_every_promise() {
+    seeds(System::Tasks, TASKS_SEEDS);
+}
+
+#[test]
+fn registration_servers_keep_every_promise() {
+    seeds(System::Accounts, ACCOUNTS_SEEDS);
+}

@@ -1,0 +1,327 @@
+//! Injecting a fault, looking whether it bit, and healing it.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use yoshi_protocol::Password;
+use yoshi_tests::person::fresh_name;
+use yoshi_tests::process::{Process, Signal};
+use yoshi_tests::{Link, System};
+
+use super::links::{broken, node, touched};
+use super::targets::{LOAD_BALANCERS, MESSAGE_SERVERS, NODES, index, one, primary};
+use super::{Fault, Flap, Step, clock_library};
+use crate::history::{Call, History, Outcome};
+use crate::worker::done;
+
+/// How long a flapping link stays as it is.
+const FLAP: Duration = Duration::from_millis(1_500);
+/// The process of the history that creates the account of [`Fault::KillRsAfterAck`].
+pub(crate) const FAULT_PROCESS: u32 = 1_000;
+/// Bytes that a disk must have taken to have been full for lack of room only.
+const FILLED_BYTES_MIN: u64 = 1024 * 1024;
+
+/// A fault at work.
+pub(crate) struct Injected {
+    fault: Fault,
+    /// Servers and nodes that it hits, `ms1` or `nats2` for example.
+    pub(crate) targets: Vec<String>,
+    /// Processes that ended by it.
+    ended: Vec<u32>,
+    /// What the links had slowed and cut before.
+    before: u64,
+    filled: u64,
+    acknowledged: bool,
+    flap: Option<Flap>,
+}
+
+impl Injected {
+    /// Does the damage.
+    pub(crate) async fn inject(step: Step, system: &mut System, history: &History) -> Self {
+        let mut injected = Self {
+            fault: step.fault,
+            targets: choose(step, system).await,
+            ended: Vec::new(),
+            before: 0,
+            filled: 0,
+            acknowledged: true,
+            flap: None,
+        };
+        if step.fault == Fault::KillRsAfterAck {
+            injected.acknowledged = create_account(system, history).await;
+        }
+        for target in injected.targets.clone() {
+            injected.hit(system, &target).await;
+        }
+        injected
+    }
+
+    async fn hit(&mut self, system: &mut System, target: &str) {
+        match self.fault {
+            Fault::KillMs
+            | Fault::KillAllMs
+            | Fault::KillLb
+            | Fault::KillAllLb
+            | Fault::KillRs
+            | Fault::KillRsAfterAck => self.kill_server(system, target),
+            Fault::KillPostgres | Fault::KillRsPostgres => {
+                self.ended.push(system.postgres(target).process().id());
+                system.postgres(target).kill();
+            }
+            Fault::KillNats | Fault::KillNatsTwo | Fault::KillNatsAll => {
+                self.kill_node(system, target);
+            }
+            Fault::PauseMs | Fault::PauseRs => system.server(target).pause(),
+            Fault::PausePostgres => system.postgres(target).signal_all(Signal::Pause),
+            Fault::PauseNats => system.nats.signal_node(expect_node(target), Signal::Pause),
+            Fault::SkewMs => {
+                self.kill_server(system, target);
+                let server = system.server(target);
+                server.set("LD_PRELOAD", clock_library().unwrap_or_default());
+                server.set("FAKETIME", "+3600s x1.2");
+                server.set("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+                server.start();
+            }
+            Fault::FullPostgres | Fault::FullNats => self.filled = system.disk(target).fill(),
+            Fault::PowerMs | Fault::PowerNats | Fault::PowerAll => {
+                system.disk(target).lose_power();
+                if node(target).is_some() {
+                    self.kill_node(system, target);
+                } else {
+                    self.kill_server(system, target);
+                    system.postgres(target).kill();
+                }
+            }
+            Fault::WipeMs => {
+                self.kill_server(system, target);
+                wipe(system, target).await;
+            }
+            Fault::IsolateMs
+            | Fault::MuteMs
+            | Fault::DeafMs
+            | Fault::CutMs
+            | Fault::FlapMs
+            | Fault::DelayMs
+            | Fault::IsolateRs
+            | Fault::HangPostgres
+            | Fault::IsolateNats => {
+                let link = broken(self.fault).unwrap_or(Link::WHOLE);
+                for proxy in touched(system, self.fault, target) {
+                    self.before += proxy.count().slowed + proxy.count().cut;
+                    proxy.set(link);
+                }
+                self.flap = (self.fault == Fault::FlapMs).then(|| Flap {
+                    changed: Instant::now(),
+                    held: true,
+                });
+            }
+        }
+    }
+
+    /// Lets a fault that changes go on.
+    pub(crate) fn tick(&mut self, system: &System) {
+        let Some(flap) = &mut self.flap else { return };
+        if flap.changed.elapsed() < FLAP {
+            return;
+        }
+        *flap = Flap {
+            changed: Instant::now(),
+            held: !flap.held,
+        };
+        let link = if flap.held { Link::HELD } else { Link::WHOLE };
+        for target in &self.targets {
+            for proxy in touched(system, self.fault, target) {
+                proxy.set(link);
+            }
+        }
+    }
+
+    /// What shows that it did something; an error if nothing does. Asked right before healing.
+    pub(crate) fn bite(&self, system: &mut System) -> Result<String, String> {
+        if broken(self.fault).is_some() {
+            let mut now = 0;
+            for target in &self.targets {
+                for proxy in touched(system, self.fault, target) {
+                    now += proxy.count().slowed + proxy.count().cut;
+                }
+            }
+            return match now.saturating_sub(self.before) {
+                0 => Err("nothing was held, late or cut".to_owned()),
+                count => Ok(format!("{count} bytes or connections held, late or cut")),
+            };
+        }
+        match self.fault {
+            Fault::PauseMs | Fault::PauseRs | Fault::PauseNats | Fault::PausePostgres => {
+                let target = &self.targets[0];
+                let paused = match (self.fault, node(target)) {
+                    (Fault::PausePostgres, _) => system.postgres(target).process().is_paused(),
+                    (_, Some(node)) => system.nats.process(node).is_some_and(|it| it.is_paused()),
+                    (_, None) => system
+                        .server(target)
+                        .process()
+                        .is_some_and(|it| it.is_paused()),
+                };
+                paused
+                    .then(|| "state T".to_owned())
+                    .ok_or("it runs".to_owned())
+            }
+            Fault::FullPostgres | Fault::FullNats if self.filled >= FILLED_BYTES_MIN => {
+                Ok(format!("full after {} bytes", self.filled))
+            }
+            Fault::FullPostgres | Fault::FullNats => Err("nothing was filled".to_owned()),
+            Fault::SkewMs => {
+                let process = system.server(&self.targets[0]).process();
+                let maps = process.map(|it| format!("/proc/{}/maps", it.id()));
+                let maps = maps.and_then(|path| std::fs::read_to_string(path).ok());
+                let loaded = maps.is_some_and(|text| text.contains("libfaketime"));
+                loaded
+                    .then(|| "libfaketime is loaded".to_owned())
+                    .ok_or("it is not".to_owned())
+            }
+            Fault::KillRsAfterAck if !self.acknowledged => {
+                Err("no account was reported".to_owned())
+            }
+            _ => gone(&self.ended),
+        }
+    }
+
+    /// Undoes it: what is started need not be ready yet.
+    pub(crate) async fn heal(self, system: &mut System) {
+        for target in &self.targets {
+            if broken(self.fault).is_some() {
+                for proxy in touched(system, self.fault, target) {
+                    proxy.set(Link::WHOLE);
+                }
+                continue;
+            }
+            match self.fault {
+                Fault::KillPostgres | Fault::KillRsPostgres => system.postgres(target).run_again(),
+                Fault::KillNats | Fault::KillNatsTwo | Fault::KillNatsAll => {
+                    system.nats.start_node(expect_node(target));
+                }
+                Fault::PauseMs | Fault::PauseRs => system.server(target).resume(),
+                Fault::PausePostgres => system.postgres(target).signal_all(Signal::Resume),
+                Fault::PauseNats => system.nats.signal_node(expect_node(target), Signal::Resume),
+                Fault::SkewMs => {
+                    system.server(target).set("LD_PRELOAD", "");
+                    system.server(target).start();
+                }
+                Fault::FullPostgres | Fault::FullNats => {
+                    system.disk(target).free();
+                    revive(system, target);
+                }
+                Fault::PowerMs | Fault::PowerNats | Fault::PowerAll => {
+                    system.disk(target).restore_power();
+                    revive(system, target);
+                    if node(target).is_none() {
+                        system.server(target).start();
+                    }
+                }
+                _ => system.server(target).start(),
+            }
+        }
+    }
+
+    fn kill_server(&mut self, system: &mut System, name: &str) {
+        let server = system.server(name);
+        self.ended
+            .extend(server.process().map(|process| process.id()));
+        server.kill();
+    }
+
+    fn kill_node(&mut self, system: &mut System, target: &str) {
+        let node = expect_node(target);
+        self.ended.extend(
+            system
+                .nats
+                .process(node)
+                .map(|process| Process::id(process)),
+        );
+        system.nats.kill_node(node);
+    }
+}
+
+async fn choose(step: Step, system: &System) -> Vec<String> {
+    let all = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let node = |offset: usize| format!("nats{}", (index(NODES, step.target) + offset) % NODES + 1);
+    match step.fault {
+        Fault::KillAllMs => all(&MESSAGE_SERVERS),
+        Fault::KillLb => vec![one(&LOAD_BALANCERS, step.target).to_owned()],
+        Fault::KillAllLb => all(&LOAD_BALANCERS),
+        Fault::KillRs
+        | Fault::KillRsAfterAck
+        | Fault::KillRsPostgres
+        | Fault::PauseRs
+        | Fault::IsolateRs => vec![primary(system).await],
+        Fault::KillNats
+        | Fault::PauseNats
+        | Fault::IsolateNats
+        | Fault::FullNats
+        | Fault::PowerNats => vec![node(0)],
+        Fault::KillNatsTwo => vec![node(0), node(1)],
+        Fault::KillNatsAll => vec![node(0), node(1), node(2)],
+        Fault::PowerAll => {
+            let mut targets: Vec<String> = all(&MESSAGE_SERVERS);
+            targets.extend([node(0), node(1), node(2)]);
+            targets
+        }
+        _ => vec![one(&MESSAGE_SERVERS, step.target).to_owned()],
+    }
+}
+
+/// Creates an account, and answers whether that was reported.
+async fn create_account(system: &System, history: &History) -> bool {
+    let client = system.client().await;
+    let name = fresh_name("last");
+    let password = format!("password of {name}");
+    let call = Call::Create {
+        account: name.to_string(),
+        password: password.clone(),
+    };
+    let ticket = history.invoke(FAULT_PROCESS, call);
+    let outcome = done(client.create_account(&name, &Password::new(password)).await);
+    let acknowledged = outcome == Outcome::Done;
+    history.end(ticket, outcome);
+    acknowledged
+}
+
+/// Empties a server's database, as a new disk does.
+async fn wipe(system: &System, name: &str) {
+    let database = system.database(name);
+    // Its connections may still be closing.
+    for statement in ["DROP SCHEMA public CASCADE", "CREATE SCHEMA public"] {
+        database.rows(statement).await;
+    }
+}
+
+/// Starts what has ended for lack of room or power.
+fn revive(system: &mut System, target: &str) {
+    match node(target) {
+        Some(node) => {
+            let ended = system
+                .nats
+                .process(node)
+                .is_none_or(|it| it.ended().is_some());
+            if ended {
+                system.nats.start_node(node);
+            }
+        }
+        None if system.postgres(target).ended() => system.postgres(target).run_again(),
+        None => {}
+    }
+}
+
+fn gone(ids: &[u32]) -> Result<String, String> {
+    let alive = ids
+        .iter()
+        .find(|id| Path::new(&format!("/proc/{id}")).exists());
+    match alive {
+        Some(id) => Err(format!("process {id} is still there")),
+        None if ids.is_empty() => Err("no process was hit".to_owned()),
+        None => Ok(format!("processes {ids:?} are gone")),
+    }
+}
+
+fn expect_node(target: &str) -> usize {
+    node(target).expect("the fault hits nodes")
+}

@@ -1,0 +1,279 @@
+//! Reads the whole system at rest, from every server, for the checker.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
+use futures::{StreamExt, TryStreamExt};
+use tokio::time::Instant;
+use yoshi_client::{Client, Position, View};
+use yoshi_protocol::cbor::{self, Bound};
+use yoshi_protocol::limit::POLL_TASKS_MAX;
+use yoshi_protocol::message::log::{AccountEntry, AccountOp};
+use yoshi_protocol::message::task::ClientPoll;
+use yoshi_protocol::{AccountName, NewTask, Password, ServerId, subject};
+use yoshi_tests::contents::{OF_MESSAGE_SERVERS, OF_REGISTRATION_SERVERS};
+use yoshi_tests::{Database, Direct, Person, System, User};
+
+use crate::checker::EQUAL_WITHIN;
+use crate::history::{Call, History, Outcome, Record, Seen};
+use crate::rest::{AccountEvent, MessageServer, Rest, TaskRow};
+use crate::run::{MESSAGE_SERVERS, REGISTRATION_SERVERS};
+use crate::worker::{done, hex, seen_view};
+
+/// The process of the history that reads at rest.
+const READER: u32 = 1_001;
+/// How long one page may take.
+const PAGE_WITHIN: Duration = Duration::from_secs(10);
+/// How often a page is asked for that was refused.
+const TRIES_MAX: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(500);
+/// Blocks that are read from the stream at once.
+const BLOCKS_AT_ONCE: usize = 1_000;
+/// Log-ins at once: each costs a core some 25 ms.
+const LOG_INS_AT_ONCE: usize = 4;
+
+/// Reads everything. `healed` is when the last fault was.
+pub(crate) async fn read(
+    system: &System,
+    history: &History,
+    people: &[Person],
+    client: &Client,
+    healed: Instant,
+) -> Rest {
+    let mut rest = Rest {
+        messages_equal: equal_after(system, &MESSAGE_SERVERS, OF_MESSAGE_SERVERS, healed).await,
+        accounts_equal: equal_after(
+            system,
+            &REGISTRATION_SERVERS,
+            OF_REGISTRATION_SERVERS,
+            healed,
+        )
+        .await,
+        ..Rest::default()
+    };
+    rest.log_ins = log_ins(history, client, &mut rest.incomplete).await;
+    for attempt in 1..=TRIES_MAX {
+        match roots(system).await {
+            Ok(roots) => {
+                rest.roots = roots;
+                break;
+            }
+            // A consumer that was created just now may not be heard of yet.
+            Err(_) if attempt < TRIES_MAX => tokio::time::sleep(PAUSE).await,
+            Err(error) => rest
+                .incomplete
+                .push(format!("the log cannot be read: {error}")),
+        }
+    }
+    for name in REGISTRATION_SERVERS {
+        rest.events
+            .insert(name.to_owned(), events(system.database(name)).await);
+    }
+    let direct = Direct::connect(&system.nats).await;
+    for name in MESSAGE_SERVERS {
+        let id = system.id(name).await;
+        let mut server = MessageServer {
+            tasks: tasks(system.database(name)).await,
+            ..MessageServer::default()
+        };
+        for person in people {
+            match inbox(&direct, id, person).await {
+                Ok(list) => {
+                    server.inboxes.insert(person.name.to_string(), list);
+                }
+                Err(reason) => {
+                    let text = format!("{name} does not show {}'s inbox: {reason}", person.name);
+                    rest.incomplete.push(text);
+                }
+            }
+        }
+        rest.message_servers.insert(name.to_owned(), server);
+    }
+    rest
+}
+
+/// How long after a moment these databases are equal; none if they are not in time.
+async fn equal_after(
+    system: &System,
+    names: &[&str],
+    queries: &[&str],
+    since: Instant,
+) -> Option<Duration> {
+    // What was done at rest, a last send for example, comes a little later.
+    let end = (since + EQUAL_WITHIN).max(Instant::now() + EQUAL_WITHIN / 4);
+    loop {
+        let mut contents = BTreeSet::new();
+        for name in names {
+            contents.insert(rows(system.database(name), queries).await);
+        }
+        if contents.len() == 1 && contents.iter().all(Result::is_ok) {
+            return Some(since.elapsed());
+        }
+        if Instant::now() > end {
+            return None;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// The rows that these queries answer, as text.
+pub(crate) async fn rows(database: &Database, queries: &[&str]) -> Result<Vec<String>, String> {
+    let mut all = Vec::new();
+    for query in queries {
+        let rows = database.try_rows(query).await?;
+        all.extend(rows.iter().map(|row| row.get::<_, String>(0)));
+    }
+    Ok(all)
+}
+
+/// Tries every password that may have been set.
+async fn log_ins(
+    history: &History,
+    client: &Client,
+    incomplete: &mut Vec<String>,
+) -> BTreeMap<(String, String), bool> {
+    let mut given = BTreeSet::new();
+    for Record { call, .. } in history.records() {
+        match call {
+            Call::Create { account, password } => given.insert((account, password)),
+            Call::ChangePassword { account, new, .. } => given.insert((account, new)),
+            _ => false,
+        };
+    }
+    let tried = futures::stream::iter(given).map(|(account, password)| async move {
+        let name = AccountName::new(&account).expect("the test gave it");
+        let call = Call::LogIn {
+            account: account.clone(),
+            password: password.clone(),
+        };
+        let ticket = history.invoke(READER, call);
+        let outcome = done(client.log_in(&name, &Password::new(password.clone())).await);
+        history.end(ticket, outcome.clone());
+        ((account, password), outcome)
+    });
+    let tried: Vec<_> = tried.buffer_unordered(LOG_INS_AT_ONCE).collect().await;
+    let mut opened = BTreeMap::new();
+    for (key, outcome) in tried {
+        match outcome {
+            Outcome::Done => opened.insert(key, true),
+            Outcome::Fail { code } if code == "unauthenticated" => opened.insert(key, false),
+            other => {
+                incomplete.push(format!("{} cannot try to log in: {other:?}", key.0));
+                None
+            }
+        };
+    }
+    opened
+}
+
+async fn inbox(direct: &Direct, server: ServerId, person: &Person) -> Result<Vec<Seen>, String> {
+    let (mut all, mut cursor) = (Vec::new(), Position::ZERO);
+    let mut tries = 0;
+    loop {
+        let request = ClientPoll {
+            view: View::Inbox,
+            limit: POLL_TASKS_MAX,
+            since: cursor,
+            credential: person.credential.clone(),
+        };
+        match direct
+            .ask(server, &person.name, &request, PAGE_WITHIN)
+            .await
+        {
+            Some(Ok(page)) => {
+                all.extend(page.tasks.iter().map(seen_view));
+                cursor = page.cursor;
+                if !page.more {
+                    return Ok(all);
+                }
+            }
+            refused => {
+                tries += 1;
+                if tries >= TRIES_MAX {
+                    return Err(format!("{refused:?}"));
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn tasks(database: &Database) -> Vec<TaskRow> {
+    let query = "SELECT content, sender, number, position, epoch, hash FROM task ORDER BY position";
+    let rows = database.rows(query).await;
+    let unsigned = |value: i64| u64::try_from(value).expect("it is not negative");
+    rows.iter()
+        .map(|row| TaskRow {
+            payload: NewTask::decode(&row.get::<_, Vec<u8>>(0))
+                .expect("it is a task")
+                .title,
+            sender: row.get(1),
+            number: unsigned(row.get(2)),
+            position: unsigned(row.get(3)),
+            epoch: unsigned(row.get(4)),
+            hash: hex(&row.get::<_, Vec<u8>>(5)),
+        })
+        .collect()
+}
+
+async fn events(database: &Database) -> Vec<AccountEvent> {
+    let rows = database
+        .rows("SELECT position, body FROM account_event ORDER BY position")
+        .await;
+    rows.iter()
+        .map(|row| {
+            let body: Vec<u8> = row.get(1);
+            let entry: AccountEntry = cbor::decode(&body, Bound::ENTRY).expect("it is an entry");
+            let (primary, created) = match entry.op {
+                AccountOp::Primary(server) => (Some(server.to_string()), None),
+                AccountOp::Create(set) => (None, Some(set.account.to_string())),
+                _ => (None, None),
+            };
+            AccountEvent {
+                position: u64::try_from(row.get::<_, i64>(0)).expect("it is not negative"),
+                epoch: entry.epoch.0,
+                primary,
+                created,
+            }
+        })
+        .collect()
+}
+
+/// Who published each block that the stream holds.
+async fn roots(system: &System) -> Result<BTreeMap<u64, String>, async_nats::Error> {
+    let nats = system.nats.connect(User::MessageServer).await;
+    let mut stream = async_nats::jetstream::new(nats)
+        .get_stream(subject::TASKS_STREAM)
+        .await?;
+    let last = stream.info().await?.state.last_sequence;
+    let consumer = stream
+        .create_consumer(pull::Config {
+            ack_policy: AckPolicy::None,
+            deliver_policy: DeliverPolicy::All,
+            headers_only: true,
+            memory_storage: true,
+            num_replicas: 1,
+            ..pull::Config::default()
+        })
+        .await?;
+    let mut roots = BTreeMap::new();
+    while roots
+        .last_key_value()
+        .is_none_or(|(until, _)| *until < last)
+    {
+        let fetch = consumer.fetch().max_messages(BLOCKS_AT_ONCE);
+        let batch: Vec<_> = fetch.messages().await?.try_collect().await?;
+        if batch.is_empty() {
+            return Err(
+                format!("nothing comes after {:?} of {last}", roots.last_key_value()).into(),
+            );
+        }
+        for message in &batch {
+            let sequence = message.info()?.stream_sequence;
+            let root = message.subject.rsplit('.').next().unwrap_or_default();
+            roots.insert(sequence, root.to_owned());
+        }
+    }
+    Ok(roots)
+}

@@ -1,0 +1,59 @@
+//! The system at rest, after everything has healed: every server's lists and
+//! rows. What the checker compares the history with.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::history::Seen;
+
+/// The whole system at rest.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rest {
+    /// By the names of message servers.
+    pub(crate) message_servers: BTreeMap<String, MessageServer>,
+    /// The accepted events of each registration server, in order.
+    pub(crate) events: BTreeMap<String, Vec<AccountEvent>>,
+    /// The root of each block that the stream still holds, by its sequence.
+    pub(crate) roots: BTreeMap<u64, String>,
+    /// Whether a password opens an account.
+    pub(crate) log_ins: BTreeMap<(String, String), bool>,
+    /// How long after the last heal all message servers' rows were equal.
+    pub(crate) messages_equal: Option<Duration>,
+    /// The same of registration servers.
+    pub(crate) accounts_equal: Option<Duration>,
+    /// A server's database was wiped, and with it what it had queued alone.
+    pub(crate) wiped: bool,
+    /// What could not be read: then the run proves nothing.
+    pub(crate) incomplete: Vec<String>,
+}
+
+/// What one message server holds.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct MessageServer {
+    /// Each account's inbox as it answers it.
+    pub(crate) inboxes: BTreeMap<String, Vec<Seen>>,
+    /// Its rows of tasks, by position.
+    pub(crate) tasks: Vec<TaskRow>,
+}
+
+/// A row of a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TaskRow {
+    pub(crate) payload: String,
+    pub(crate) sender: String,
+    pub(crate) number: u64,
+    pub(crate) position: u64,
+    pub(crate) epoch: u64,
+    pub(crate) hash: String,
+}
+
+/// An entry of the accounts log that was accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AccountEvent {
+    pub(crate) position: u64,
+    pub(crate) epoch: u64,
+    /// The server that became primary by it, if that is what it does.
+    pub(crate) primary: Option<String>,
+    /// The account that it creates, if that is what it does.
+    pub(crate) created: Option<String>,
+}

@@ -1,0 +1,253 @@
+//! One run: a fresh system, a workload, faults one after the other, and the
+//! system at rest.
+
+mod supervise;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use yoshi_client::{Client, Options, Outgoing};
+use yoshi_protocol::{Credential, NewTask, Password};
+use yoshi_tests::person::fresh_name;
+use yoshi_tests::{Direct, Person, System, SystemSettings, User};
+
+use crate::checker::{self, Violation};
+use crate::fault::{Fault, Injected};
+use crate::history::{Call, History};
+use crate::operation::ACCOUNTS;
+use crate::plan::Plan;
+use crate::reading;
+use crate::verdict::{Bitten, Measured, Recovery};
+use crate::worker::{Shared, Worker, done, sent_outcome};
+use supervise::Supervisor;
+
+pub(crate) const MESSAGE_SERVERS: [&str; 3] = ["ms1", "ms2", "ms3"];
+pub(crate) const REGISTRATION_SERVERS: [&str; 3] = ["rs1", "rs2", "rs3"];
+
+/// Workers, each a process of the history.
+pub(crate) const WORKERS: u32 = 21;
+/// Connections that they share.
+const CONNECTIONS: usize = 4;
+/// The process of the history that sets up and ends a run.
+const SETUP: u32 = 1_002;
+/// How long one operation may try, and one try of it.
+const OPERATION_WITHIN: Duration = Duration::from_secs(6);
+const TRY_WITHIN: Duration = Duration::from_secs(2);
+/// How long set-up, and what is done at rest, may try.
+const SURELY_WITHIN: Duration = Duration::from_secs(30);
+/// How long after a heal every worker must have had a task accounted for (I12).
+pub(crate) const RECOVERED_WITHIN: Duration = Duration::from_secs(60);
+/// The least time between two faults.
+const BETWEEN_MIN: Duration = Duration::from_secs(2);
+const TICK: Duration = Duration::from_millis(100);
+
+/// What a run found.
+pub(crate) struct Ran {
+    pub(crate) measured: Measured,
+    pub(crate) violations: Vec<Violation>,
+}
+
+/// Runs a plan. What it leaves is in `folder`, if something is wrong.
+pub(crate) async fn run(plan: &Plan, folder: &Path) -> Ran {
+    let mut system = System::start(settings(plan)).await;
+    let history = Arc::new(History::begin(&folder.join("history.jsonl")));
+    let client = surely(&system).await;
+    let people = people(&history, &client).await;
+    let (shared, mut workers) = work(plan, &system, &history, &people).await;
+    let mut supervisor = Supervisor::new(Arc::clone(&history));
+
+    let began = history.now();
+    supervisor.wait(&mut system, plan.quiet, None).await;
+    let quiet_until = history.now();
+    let memory_before = supervise::memory(&mut system);
+    let mut bitten = Vec::new();
+    for step in &plan.steps {
+        history.note("inject", step.fault.name());
+        let mut injected = Injected::inject(*step, &mut system, &history).await;
+        history.note("injected", &injected.targets.join(" "));
+        supervisor
+            .wait(&mut system, step.lasts, Some(&mut injected))
+            .await;
+        let bite = injected.bite(&mut system);
+        injected.heal(&mut system).await;
+        history.note("healed", step.fault.name());
+        let recovery = recover(&mut system, &mut supervisor, &history).await;
+        bitten.push(Bitten {
+            fault: step.fault,
+            bite,
+            recovery,
+        });
+    }
+    let healed = Instant::now();
+    shared.stop.store(true, Ordering::Relaxed);
+    let ended = history.now();
+    while workers.join_next().await.is_some() {}
+    let unready = supervisor.all_ready(&mut system, RECOVERED_WITHIN).await;
+    let last_sent = last_send(&history, &client, &people).await;
+    let memory_after = supervise::memory(&mut system);
+    let mut rest = reading::read(&system, &history, &people, &client, healed).await;
+    rest.wiped = plan.steps.iter().any(|step| step.fault == Fault::WipeMs);
+
+    let records = history.records();
+    let violations = checker::check(&records, &rest);
+    let measured = Measured {
+        bitten,
+        span: (began, quiet_until, ended),
+        faulty: plan.steps.iter().map(|step| step.lasts).sum(),
+        records,
+        incomplete: rest.incomplete,
+        unready,
+        last_sent,
+        memory: supervise::compare(&memory_before, &memory_after),
+        restarts: supervisor.restarts,
+    };
+    if !measured.failures(&violations).is_empty() {
+        for name in MESSAGE_SERVERS.iter().chain(&REGISTRATION_SERVERS) {
+            let queries = match name.starts_with("ms") {
+                true => yoshi_tests::contents::OF_MESSAGE_SERVERS,
+                false => yoshi_tests::contents::OF_REGISTRATION_SERVERS,
+            };
+            let rows = reading::rows(system.database(name), queries).await;
+            let text = rows.map_or_else(|error| error, |rows| rows.join("\n"));
+            std::fs::write(folder.join(format!("{name}.rows")), text).expect("it can be written");
+        }
+        eprintln!("the servers' logs: {}", system.keep().display());
+    }
+    Ran {
+        measured,
+        violations,
+    }
+}
+
+fn settings(plan: &Plan) -> SystemSettings {
+    let variables = [
+        ("YOSHI_BETA_SECONDS", plan.beta.as_secs()),
+        ("YOSHI_LEASE_SECONDS", 6),
+        ("YOSHI_LEASE_RENEW_SECONDS", 2),
+    ];
+    SystemSettings {
+        load_balancers: 2,
+        message_servers: MESSAGE_SERVERS.len(),
+        registration_servers: REGISTRATION_SERVERS.len(),
+        nats_nodes: 3,
+        variables: variables
+            .map(|(name, value)| (name.to_owned(), value.to_string()))
+            .to_vec(),
+        postgres_each: true,
+        proxied: true,
+        disks: plan.disks,
+        ..SystemSettings::default()
+    }
+}
+
+/// A client for what has to succeed.
+async fn surely(system: &System) -> Client {
+    system.client().await.with_deadline(SURELY_WITHIN)
+}
+
+/// Creates the accounts of the run.
+async fn people(history: &History, client: &Client) -> Vec<Person> {
+    let mut people = Vec::new();
+    for number in 0..ACCOUNTS {
+        let name = fresh_name(&format!("a{number}"));
+        let words = format!("password of {name}");
+        let password = Password::new(words.clone());
+        let call = Call::Create {
+            account: name.to_string(),
+            password: words,
+        };
+        let ticket = history.invoke(SETUP, call);
+        let created = client.create_account(&name, &password).await;
+        history.end(ticket, done(created));
+        let logged_in = client.log_in(&name, &password).await;
+        let token = logged_in
+            .unwrap_or_else(|error| panic!("{name}: {error}"))
+            .token;
+        people.push(Person {
+            name,
+            password,
+            credential: Credential::Token(token),
+        });
+    }
+    people
+}
+
+/// Sets the workers to work.
+async fn work(
+    plan: &Plan,
+    system: &System,
+    history: &Arc<History>,
+    people: &[Person],
+) -> (Arc<Shared>, JoinSet<()>) {
+    let mut servers = Vec::new();
+    for name in MESSAGE_SERVERS {
+        servers.push((name.to_owned(), system.id(name).await));
+    }
+    let shared = Arc::new(Shared {
+        history: Arc::clone(history),
+        people: people.to_vec(),
+        direct: Direct::connect(&system.nats).await,
+        servers,
+        stop: AtomicBool::new(false),
+    });
+    let mut clients = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let options: Options = system.options(User::Client);
+        let options = options.deadline(OPERATION_WITHIN).try_within(TRY_WITHIN);
+        clients.push(
+            Client::connect(options)
+                .await
+                .expect("a client can connect"),
+        );
+    }
+    let mut workers = JoinSet::new();
+    for process in 0..WORKERS {
+        let client = clients[process as usize % CONNECTIONS].clone();
+        let shared = Arc::clone(&shared);
+        workers.spawn(Worker::new(process, WORKERS, plan.seed, client, shared).run());
+    }
+    (shared, workers)
+}
+
+/// Waits until every worker has had a task accounted for.
+async fn recover(system: &mut System, supervisor: &mut Supervisor, history: &History) -> Recovery {
+    let healed = history.now();
+    let mut recovery = Recovery::default();
+    loop {
+        supervisor.wait(system, TICK, None).await;
+        supervisor.revive_grounds(system);
+        let after = history.now() - healed;
+        let sent = history.sent_since(WORKERS, healed);
+        if recovery.first.is_none() && sent.contains(&true) {
+            recovery.first = Some(after);
+        }
+        if recovery.all.is_none() && !sent.contains(&false) {
+            recovery.all = Some(after);
+        }
+        if after >= RECOVERED_WITHIN || (recovery.all.is_some() && after >= BETWEEN_MIN) {
+            return recovery;
+        }
+    }
+}
+
+/// One more send, from and to hot accounts. Whether it was accounted for.
+async fn last_send(history: &History, client: &Client, people: &[Person]) -> bool {
+    let (from, to) = (&people[0], &people[1]);
+    let outgoing = Outgoing::new(NewTask::new("last", vec![to.name.clone()]));
+    let outgoing = outgoing.expect("it is a good task");
+    let call = Call::Send {
+        account: from.name.to_string(),
+        payload: "last".to_owned(),
+        to: vec![to.name.to_string()],
+    };
+    let ticket = history.invoke(SETUP, call);
+    let sent = client.send_outgoing(&from.name, &from.credential, &outgoing);
+    let outcome = sent_outcome(sent.await);
+    let accounted = outcome.is_ok();
+    history.end(ticket, outcome);
+    accounted
+}

@@ -1,0 +1,267 @@
+//! Sending and reading.
+
+use std::time::Duration;
+
+use rand::RngExt;
+use yoshi_client::{Error, Outgoing, Polled, Position, Sent as Answer, Task, View};
+use yoshi_protocol::limit::POLL_TASKS_MAX;
+use yoshi_protocol::message::task::{ClientPoll, TaskView};
+use yoshi_protocol::{Credential, NewTask};
+
+use super::{SENT_MAX, Sender, Sent, Session, Worker, outcome_of};
+use crate::history::{Call, Outcome, Seen};
+
+/// How long a server may take to answer one page of a pair.
+const PAIR_WITHIN: Duration = Duration::from_secs(2);
+/// Pages of one list in a pair.
+const PAIR_PAGES_MAX: usize = 20;
+
+impl Worker {
+    pub(super) async fn send(&mut self, hot: Option<usize>, to: &[usize]) {
+        let number = self.account(hot);
+        let person = &self.shared.people[number];
+        let sender = Sender {
+            name: person.name.clone(),
+            credential: person.credential.clone(),
+        };
+        self.send_new(sender, to).await;
+    }
+
+    /// From an account that it has created, if it knows a password.
+    pub(super) async fn send_by_password(&mut self, to: &[usize]) {
+        let known = self.created.iter().rfind(|one| one.doubtful.is_empty());
+        let Some(account) = known else { return };
+        let sender = Sender {
+            name: account.name.clone(),
+            credential: Credential::Password(account.secret()),
+        };
+        self.send_new(sender, to).await;
+    }
+
+    async fn send_new(&mut self, sender: Sender, to: &[usize]) {
+        let payload = self.fresh();
+        let names: Vec<_> = to
+            .iter()
+            .map(|number| self.shared.people[*number].name.clone())
+            .collect();
+        let to = names.iter().map(ToString::to_string).collect();
+        let task = NewTask::new(payload.clone(), names);
+        let sent = Sent {
+            sender,
+            payload,
+            to,
+            outgoing: Outgoing::new(task).expect("it is a good task"),
+        };
+        self.try_send(&sent).await;
+        self.sent.push_back(sent);
+        if self.sent.len() > SENT_MAX {
+            self.sent.pop_front();
+        }
+    }
+
+    pub(super) async fn retry(&mut self, latest: bool) {
+        if self.sent.is_empty() {
+            return;
+        }
+        let last = self.sent.len() - 1;
+        let index = if latest {
+            last
+        } else {
+            self.random.random_range(0..=last)
+        };
+        let sent = self.sent[index].clone();
+        self.try_send(&sent).await;
+    }
+
+    async fn try_send(&self, sent: &Sent) {
+        let Sender { name, credential } = &sent.sender;
+        let ticket = self.shared.history.invoke(
+            self.process,
+            Call::Send {
+                account: name.to_string(),
+                payload: sent.payload.clone(),
+                to: sent.to.clone(),
+            },
+        );
+        let answer = self
+            .client
+            .send_outgoing(name, credential, &sent.outgoing)
+            .await;
+        let outcome = sent_outcome(answer);
+        self.shared.history.end(ticket, outcome);
+    }
+
+    pub(super) async fn poll(&mut self, hot: Option<usize>) {
+        let number = self.account(hot);
+        let session = match self.sessions.get(&number) {
+            Some(session) => *session,
+            None => self.new_session(),
+        };
+        if let Some(cursor) = self.page(number, session).await {
+            self.sessions.insert(number, Session { cursor, ..session });
+        }
+    }
+
+    pub(super) async fn poll_from_start(&mut self) {
+        let (number, session) = (self.account(None), self.new_session());
+        self.page(number, session).await;
+    }
+
+    fn new_session(&mut self) -> Session {
+        self.count += 1;
+        Session {
+            id: u64::from(self.process) << 32 | self.count,
+            cursor: 0,
+        }
+    }
+
+    /// Reads a page, and answers where the next one begins.
+    async fn page(&self, number: usize, session: Session) -> Option<u64> {
+        let person = &self.shared.people[number];
+        let ticket = self.shared.history.invoke(
+            self.process,
+            Call::Poll {
+                account: person.name.to_string(),
+                session: session.id,
+                since: session.cursor,
+            },
+        );
+        let since = Position(session.cursor);
+        let (name, credential) = (&person.name, &person.credential);
+        let polled = self.client.retrieve(name, credential, since).await;
+        let (outcome, cursor) = match polled {
+            Ok(Polled {
+                tasks,
+                cursor,
+                more,
+                behind,
+            }) => {
+                let tasks = tasks.into_iter().map(seen).collect();
+                let cursor = cursor.0;
+                let page = Outcome::Page {
+                    tasks,
+                    cursor,
+                    more,
+                    behind,
+                };
+                (page, Some(cursor))
+            }
+            Err(error) => (outcome_of(&error), None),
+        };
+        self.shared.history.end(ticket, outcome);
+        cursor
+    }
+
+    pub(super) async fn pair(&mut self, server: usize) {
+        let (name, _) = &self.shared.servers[server];
+        let (first, second) = match self.random.random_range(0..3) {
+            0 => (0, 1),
+            1 => (1, 2),
+            _ => (2, 0),
+        };
+        let people = &self.shared.people;
+        let ticket = self.shared.history.invoke(
+            self.process,
+            Call::Pair {
+                server: name.clone(),
+                first: people[first].name.to_string(),
+                second: people[second].name.to_string(),
+            },
+        );
+        let since = self.pairs.get(&server).copied().unwrap_or(0);
+        let mut cursor = since;
+        let outcome = match self.list(server, first, since).await {
+            Ok((first, until)) => match self.list(server, second, since).await {
+                Ok((second, _)) => {
+                    cursor = until;
+                    Outcome::Both { first, second }
+                }
+                Err(reason) => Outcome::Unknown { reason },
+            },
+            Err(reason) => Outcome::Unknown { reason },
+        };
+        self.shared.history.end(ticket, outcome);
+        self.pairs.insert(server, cursor);
+    }
+
+    /// Everything in a hot account's inbox on one server since a position, and
+    /// up to where that is.
+    async fn list(
+        &self,
+        server: usize,
+        number: usize,
+        since: u64,
+    ) -> Result<(Vec<Seen>, u64), String> {
+        let (_, id) = self.shared.servers[server];
+        let person = &self.shared.people[number];
+        let (mut all, mut cursor) = (Vec::new(), Position(since));
+        for _ in 0..PAIR_PAGES_MAX {
+            let request = ClientPoll {
+                view: View::Inbox,
+                limit: POLL_TASKS_MAX,
+                since: cursor,
+                credential: person.credential.clone(),
+            };
+            let page = self
+                .shared
+                .direct
+                .ask(id, &person.name, &request, PAIR_WITHIN)
+                .await;
+            let page = page
+                .ok_or("no answer")?
+                .map_err(|refusal| refusal.to_string())?;
+            all.extend(page.tasks.iter().map(seen_view));
+            cursor = page.cursor;
+            if !page.more {
+                return Ok((all, cursor.0));
+            }
+        }
+        Err("too many pages".to_owned())
+    }
+}
+
+/// What came of a send.
+pub(crate) fn sent_outcome(answer: Result<Answer, Error>) -> Outcome {
+    match answer {
+        Ok(Answer::Accounted(receipt)) => Outcome::Accounted {
+            number: receipt.number,
+            position: receipt.position.0,
+            hash: hex(receipt.hash.as_ref()),
+        },
+        Ok(Answer::Queued(_)) => Outcome::Queued,
+        Err(error) => outcome_of(&error),
+    }
+}
+
+fn seen(task: Task) -> Seen {
+    let names = task.new_task.recipients.iter();
+    Seen {
+        payload: task.new_task.title.clone(),
+        sender: task.sender.to_string(),
+        number: task.number,
+        position: task.position.0,
+        hash: hex(&task.hash),
+        recipients: names.map(ToString::to_string).collect(),
+    }
+}
+
+/// A task as a message server answers it.
+///
+/// # Panics
+/// If it is none of this release.
+pub(crate) fn seen_view(view: &TaskView) -> Seen {
+    let task = NewTask::decode(&view.task).expect("it is a task");
+    Seen {
+        payload: task.title,
+        sender: view.sender.to_string(),
+        number: view.number,
+        position: view.position.0,
+        hash: hex(view.hash.as_ref()),
+        recipients: task.recipients.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// Bytes as text.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
