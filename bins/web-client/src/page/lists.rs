@@ -1,0 +1,153 @@
+//! *For me* and *Asked by me*.
+
+use axum::extract::{RawQuery, State};
+use axum::response::Html;
+use maud::{Markup, html};
+use yoshi_protocol::TaskId;
+
+use super::frame;
+use crate::app::Shared;
+use crate::store::list::{self, Page, Place, Row};
+use crate::view::refusal::Refusal;
+use crate::view::{self, Frame, Here, quick, row};
+use crate::visitor::{Form, Member};
+
+/// The groups of *For me*, in their order: heading and what stands in it.
+const GROUPS: [(&str, &str); 3] = [
+    ("Due", "due today or before"),
+    ("To answer", "waiting for your answer"),
+    ("Later", "not to be begun yet"),
+];
+
+/// What the reader is asked.
+pub(crate) async fn for_me(
+    State(app): State<Shared>,
+    member: Member,
+    RawQuery(query): RawQuery,
+) -> Result<Html<String>, Refusal> {
+    let asked = Form::parse(query.unwrap_or_default().as_bytes());
+    let after = Place::parse(asked.text("after")).unwrap_or(Place::START);
+    let frame = frame(&app, &member).await?;
+    let page = list::for_me(&app.pool, &member.account, &member.look.clock, after).await?;
+    let content = html! {
+        div.head {
+            h1 { "For me" }
+            p.sub { (summary(&frame)) }
+        }
+        (quick::form(&frame, "", &TaskId::fresh().to_string()))
+        (sent_notice(asked.text("sent")))
+        div #list data-list {
+            @if page.rows.is_empty() && after == Place::START { (nothing_for_me(&frame)) }
+            (groups(&frame, &page.rows))
+            (more("/", &page))
+        }
+    };
+    let title = match frame.counts.for_me[0] + frame.counts.for_me[1] {
+        0 => "For me".to_owned(),
+        open => format!("({open}) For me"),
+    };
+    Ok(Html(view::member(&frame, Here::ForMe, &title, &content)))
+}
+
+/// What the reader asks.
+pub(crate) async fn asked(
+    State(app): State<Shared>,
+    member: Member,
+    RawQuery(query): RawQuery,
+) -> Result<Html<String>, Refusal> {
+    let asked = Form::parse(query.unwrap_or_default().as_bytes());
+    let after = Place::parse(asked.text("after")).unwrap_or(Place::START);
+    let frame = frame(&app, &member).await?;
+    let page = list::asked(&app.pool, &member.account, after).await?;
+    let content = html! {
+        div.head {
+            h1 { "Asked by me" }
+            p.sub { (frame.counts.asked) " sent" }
+        }
+        (quick::form(&frame, "", &TaskId::fresh().to_string()))
+        div #list data-list {
+            @if page.rows.is_empty() && after == Place::START {
+                div.empty {
+                    h2 { "You have not asked anybody yet" }
+                    p { "Write " code { "@name" } " and what you want in the line above, or "
+                        a href="/new" { "fill in a form" } "." }
+                }
+            } @else {
+                section.group aria-labelledby="waiting" {
+                    h2 #waiting { "Waiting for an answer" span.count { (frame.counts.asked) } }
+                    (row::rows(&page.rows, &frame.account, &frame.look.clock, true))
+                }
+            }
+            (more("/asked", &page))
+        }
+    };
+    Ok(Html(view::member(
+        &frame,
+        Here::Asked,
+        "Asked by me",
+        &content,
+    )))
+}
+
+fn summary(frame: &Frame) -> Markup {
+    let [due, answer, later] = frame.counts.for_me;
+    html! {
+        @match (due, answer, later) {
+            (0, 0, 0) => "Nothing is waiting for you",
+            _ => {
+                @if due > 0 { b { (due) } " due · " }
+                b { (answer) } " to answer"
+                @if later > 0 { " · " (later) " later" }
+            }
+        }
+    }
+}
+
+fn groups(frame: &Frame, rows: &[Row]) -> Markup {
+    let grouped = rows.chunk_by(|one, other| one.place.group == other.place.group);
+    html! {
+        @for group in grouped {
+            @let index = usize::try_from(group[0].place.group).unwrap_or_default();
+            @if let (Some((words, what)), Some(count)) = (GROUPS.get(index), frame.counts.for_me.get(index)) {
+                section.group aria-labelledby={ "group-" (index) } {
+                    h2 id={ "group-" (index) } title=(what) { (words) span.count { (count) } }
+                    (row::rows(group, &frame.account, &frame.look.clock, false))
+                }
+            }
+        }
+    }
+}
+
+fn nothing_for_me(frame: &Frame) -> Markup {
+    html! {
+        div.empty {
+            h2 { "All clear" }
+            p { "Nobody is waiting for you. Colleagues reach you as "
+                b { "@" (frame.account) } "." }
+            p { "Ask somebody for something: write " code { "@name" }
+                " and what you want in the line above. Try it on yourself with "
+                code { "@" (frame.account) " try this out by tomorrow" } "." }
+        }
+    }
+}
+
+/// Where the list goes on.
+pub(super) fn more(path: &str, page: &Page) -> Markup {
+    let join = if path.contains('?') { '&' } else { '?' };
+    html! {
+        @if let Some(next) = page.next {
+            p.more { a.button.secondary href={ (path) (join) "after=" (next.to_text()) } rel="next" { "Show more" } }
+        }
+    }
+}
+
+/// That a task was sent, after the quick entry.
+fn sent_notice(id: &str) -> Markup {
+    html! {
+        @if let Ok(id) = id.parse::<TaskId>() {
+            p.notice.good role="status" data-once {
+                "Sent, and held by every server. " a href={ "/task/" (id) } { "Look at it" }
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! A task as a row of a list, and the marks that rows and pages share.
+
+use maud::{Markup, html};
+use yoshi_protocol::{AccountName, Kind, When};
+
+use crate::clock::{Clock, Tone};
+use crate::store::list::Row;
+use crate::word;
+
+/// How many recipients a row names.
+const NAMES_SHOWN: usize = 3;
+/// How many labels a row shows.
+const LABELS_SHOWN: usize = 3;
+/// How many colours initials have.
+const COLOURS: u32 = 8;
+
+/// Somebody's initial, in a colour of their own.
+pub(crate) fn avatar(name: &str) -> Markup {
+    let sum = name
+        .bytes()
+        .fold(7_u32, |sum, byte| sum.wrapping_mul(31) ^ u32::from(byte));
+    let colour = format!("c{}", sum % COLOURS);
+    let initial: String = name.chars().take(1).flat_map(char::to_uppercase).collect();
+    html! { span.avatar.(colour) aria-hidden="true" { (initial) } }
+}
+
+/// Rows, those of one's own as one sees them.
+pub(crate) fn rows(rows: &[Row], me: &AccountName, clock: &Clock, asked: bool) -> Markup {
+    html! {
+        ol.rows {
+            @for row in rows { (one(row, me, clock, asked)) }
+        }
+    }
+}
+
+fn one(row: &Row, me: &AccountName, clock: &Clock, asked: bool) -> Markup {
+    let who = if asked {
+        row.recipients.first().map_or("", String::as_str)
+    } else {
+        row.sender.as_str()
+    };
+    let sent = clock.ago(row.sent_at);
+    html! {
+        li.row {
+            (avatar(who))
+            div.row-words {
+                a.row-title href={ "/task/" (row.id) } { (row.title) }
+                p.row-facts {
+                    span { @if asked { "to " (names(&row.recipients, me)) } @else { (name(row.sender.as_str(), me)) } }
+                    (importance(row.importance))
+                    (kind(row.kind))
+                    @for label in row.labels.iter().take(LABELS_SHOWN) { span.label { "#" (label) } }
+                }
+            }
+            div.row-times {
+                @if let Some(due) = &row.due { (due_chip(due, clock)) }
+                time.ago title=(sent.whole) { (sent.words) }
+            }
+        }
+    }
+}
+
+fn name<'a>(name: &'a str, me: &AccountName) -> &'a str {
+    if name == me.as_str() { "you" } else { name }
+}
+
+fn names(all: &[String], me: &AccountName) -> String {
+    let shown: Vec<_> = all
+        .iter()
+        .take(NAMES_SHOWN)
+        .map(|one| name(one, me))
+        .collect();
+    match all.len().saturating_sub(NAMES_SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// A mark for what is more or less important than usual.
+pub(crate) fn importance(importance: u8) -> Markup {
+    html! {
+        @if let Some(words) = word::importance(importance) {
+            span.importance.(words) { (words) }
+        }
+    }
+}
+
+/// A mark for what is asked, unless it is simply to be done.
+pub(crate) fn kind(kind: Kind) -> Markup {
+    html! {
+        @if kind != Kind::Do { span.kind { (word::kind(kind)) } }
+    }
+}
+
+/// A mark for when it is wanted.
+pub(crate) fn due_chip(due: &When, clock: &Clock) -> Markup {
+    let words = clock.words(due);
+    let tone = match words.tone {
+        Tone::Past => "past",
+        Tone::Today => "today",
+        Tone::Soon => "soon",
+        Tone::Later => "later",
+    };
+    html! {
+        time.due.(tone) datetime=(due) title=(words.whole) {
+            @if words.tone == Tone::Past { span.unseen { "overdue: " } }
+            (words.words)
+        }
+    }
+}
