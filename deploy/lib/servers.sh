@@ -17,6 +17,7 @@ write_environment() {
     printf 'YOSHI_CLIENT_PASSWORD_FILE=%q\n' "$RUN/secrets/nats-client"
     printf 'YOSHI_OPERATOR_PASSWORD_FILE=%q\n' "$RUN/secrets/nats-operator"
     printf 'YOSHI_PROVISIONER_PASSWORD_FILE=%q\n' "$RUN/secrets/nats-provisioner"
+    printf 'YOSHI_RECOVERY_PASSWORD_FILE=%q\n' "$RUN/secrets/nats-recovery"
   } >"$RUN/yoshi.env"
 }
 
