@@ -239,7 +239,7 @@ impl Client {
     }
 
     /// One call: encoded once, asked until there is an answer.
-    async fn call<Q: Serialize, T: DeserializeOwned>(
+    pub(crate) async fn call<Q: Serialize, T: DeserializeOwned>(
         &self,
         account: &AccountName,
         verb: ClientVerb,

@@ -65,10 +65,9 @@ impl Error {
     #[must_use]
     pub fn may_have_happened(&self) -> bool {
         match self {
-            Self::Connect { .. }
-            | Self::InvalidTask(_)
-            | Self::Unheard(_)
-            | Self::Refused(_) => false,
+            Self::Connect { .. } | Self::InvalidTask(_) | Self::Unheard(_) | Self::Refused(_) => {
+                false
+            }
             Self::RefusedLater(_) => true,
             Self::Deadline {
                 may_have_happened, ..

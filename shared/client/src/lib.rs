@@ -47,6 +47,7 @@
 //! # }
 //! ```
 
+mod change;
 mod client;
 mod environment;
 mod error;
@@ -57,6 +58,7 @@ mod retry;
 mod task;
 mod transport;
 
+pub use change::{Happened, Step};
 pub use client::Client;
 pub use environment::{Environment, EnvironmentError, NatsUser};
 pub use error::{Error, Last, NoAnswer};
@@ -66,4 +68,7 @@ pub use outgoing::Outgoing;
 pub use task::{Polled, Task};
 
 pub use yoshi_protocol::Position;
-pub use yoshi_protocol::message::task::{Queued, Receipt, Sent, View};
+pub use yoshi_protocol::message::change::ChangeReceipt;
+pub use yoshi_protocol::message::task::{
+    Ask, AskState, Note, Queued, Receipt, Sent, TaskStatus, View,
+};

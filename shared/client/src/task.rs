@@ -1,13 +1,13 @@
 //! A delivered task and a page of them, decoded for programs.
 
 use yoshi_protocol::cbor::{self, Bound};
-use yoshi_protocol::message::task::{Ask, ClientPolled, ServerApplied, TaskView};
+use yoshi_protocol::message::task::{Ask, ClientPolled, Note, ServerApplied, TaskStatus, TaskView};
 use yoshi_protocol::{AccountName, Millis, NewTask, Position, ServerId};
 
 /// A task as it now stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Task {
-    /// What its sender made.
+    /// What its sender made, or last revised.
     pub new_task: NewTask,
     /// Who sent it.
     pub sender: AccountName,
@@ -21,6 +21,18 @@ pub struct Task {
     pub sent_at: Millis,
     /// How it stands with each recipient.
     pub asks: Vec<Ask>,
+    /// How it stands as a whole; it follows from `asks`.
+    pub status: TaskStatus,
+    /// Recipients have declined, and the others cannot complete it.
+    pub needs_sender: bool,
+    /// 0 at the send, one more at each revision.
+    pub revision: u32,
+    /// How many comments it has.
+    pub comments: u32,
+    /// How often the sender has reminded.
+    pub reminders: u32,
+    /// What the account that asked has noted for itself.
+    pub mine: Note,
     /// The head of the sender's hash chain after the send.
     pub hash: [u8; 32],
     /// The servers that are known to hold it as it stands here, by the word
@@ -89,6 +101,12 @@ impl Task {
             changed: view.changed,
             sent_at: view.sent_at,
             asks: view.asks,
+            status: view.status,
+            needs_sender: view.needs_sender,
+            revision: view.revision,
+            comments: view.comments,
+            reminders: view.reminders,
+            mine: view.mine,
             hash: view.hash.into_array(),
             held_by: holds.map(|server| server.id).collect(),
         })
@@ -105,12 +123,18 @@ mod tests {
         TaskView {
             asks: Vec::new(),
             hash: ByteArray::new([1; 32]),
+            mine: Note::default(),
             task: ByteBuf::from(cbor::encode(&NewTask::new("Ship", vec![ana.clone()]))),
             number: changed,
             sender: ana,
+            status: TaskStatus::NeedsAction,
             changed: Position(changed),
             sent_at: Millis(0),
+            comments: 0,
             position: Position(changed),
+            revision: 0,
+            reminders: 0,
+            needs_sender: false,
         }
     }
 

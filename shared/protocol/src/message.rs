@@ -4,6 +4,7 @@
 //! bytes (see [`crate::cbor`]). Opcodes without a reply have no answer type.
 
 pub mod account;
+pub mod change;
 pub mod log;
 pub mod operate;
 pub mod roster;

@@ -61,11 +61,17 @@ pub enum Opcode {
     DrainMs = 26,
     /// Operator → MS: fill your database anew.
     ResyncMs = 27,
+    /// Client → home MS: the account does something with a task.
+    ChangeTask = 28,
+    /// Client → home MS: everything that was done with a task.
+    TaskHistory = 29,
+    /// A home MS tells websites which accounts' tasks changed.
+    TasksChanged = 30,
 }
 
 impl Opcode {
     /// Every opcode, by number.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 30] = [
         Self::QueryLbForRs,
         Self::QueryLbForMs,
         Self::PingMs,
@@ -93,6 +99,9 @@ impl Opcode {
         Self::OutboxToHome,
         Self::DrainMs,
         Self::ResyncMs,
+        Self::ChangeTask,
+        Self::TaskHistory,
+        Self::TasksChanged,
     ];
 
     /// Its number.
@@ -132,6 +141,9 @@ impl Opcode {
             Self::OutboxToHome => "OUTBOX_TO_HOME",
             Self::DrainMs => "DRAIN_MS",
             Self::ResyncMs => "RESYNC_MS",
+            Self::ChangeTask => "CHANGE_TASK",
+            Self::TaskHistory => "TASK_HISTORY",
+            Self::TasksChanged => "TASKS_CHANGED",
         }
     }
 }

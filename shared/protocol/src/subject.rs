@@ -25,6 +25,8 @@ pub const SERVER_STATUS: &str = "yoshi.v1.server.status";
 /// Every node of NATS answers with its `STATSZ`, in JSON: how it stores, among
 /// other things. No opcode: NATS itself answers, through `nats/accounts.conf`.
 pub const NATS_STATUS: &str = "yoshi.v1.nats.status";
+/// TASKS_CHANGED.
+pub const TASKS_CHANGED: &str = "yoshi.v1.notice.tasks";
 /// Every OUTBOX_TO_HOME; the load balancers share it as a queue group.
 pub const LB_OUTBOX_ALL: &str = "yoshi.v1.lb.outbox.*";
 /// Every request of every client; the load balancers share it as a queue group.
@@ -98,6 +100,10 @@ pub enum ClientVerb {
     Poll,
     /// TASK_FROM_CLIENT.
     Task,
+    /// CHANGE_TASK.
+    Change,
+    /// TASK_HISTORY.
+    History,
     /// NEW_ACCT.
     NewAccount,
     /// LOG_IN.
@@ -110,9 +116,11 @@ pub enum ClientVerb {
 
 impl ClientVerb {
     /// Every verb.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Poll,
         Self::Task,
+        Self::Change,
+        Self::History,
         Self::NewAccount,
         Self::LogIn,
         Self::LogOut,
@@ -125,6 +133,8 @@ impl ClientVerb {
         match self {
             Self::Poll => "poll",
             Self::Task => "task",
+            Self::Change => "change",
+            Self::History => "history",
             Self::NewAccount => "new-account",
             Self::LogIn => "log-in",
             Self::LogOut => "log-out",
@@ -136,7 +146,7 @@ impl ClientVerb {
     #[must_use]
     pub const fn role(self) -> Role {
         match self {
-            Self::Poll | Self::Task => Role::Ms,
+            Self::Poll | Self::Task | Self::Change | Self::History => Role::Ms,
             Self::NewAccount | Self::LogIn | Self::LogOut | Self::ChangePassword => Role::Rs,
         }
     }
@@ -349,6 +359,9 @@ pub const fn pattern(opcode: Opcode) -> &'static str {
         Opcode::OutboxToHome => "yoshi.v1.lb.outbox.<account>",
         Opcode::DrainMs => "yoshi.v1.ms.<id>.drain",
         Opcode::ResyncMs => "yoshi.v1.ms.<id>.resync",
+        Opcode::ChangeTask => "yoshi.v1.client.<account>.change",
+        Opcode::TaskHistory => "yoshi.v1.client.<account>.history",
+        Opcode::TasksChanged => TASKS_CHANGED,
     }
 }
 
@@ -433,6 +446,8 @@ mod tests {
             (Opcode::PollRs, poll_log(Role::Rs, id)),
             (Opcode::ClientPollMs, client(&ana(), ClientVerb::Poll)),
             (Opcode::TaskFromClient, client(&ana(), ClientVerb::Task)),
+            (Opcode::ChangeTask, client(&ana(), ClientVerb::Change)),
+            (Opcode::TaskHistory, client(&ana(), ClientVerb::History)),
             (Opcode::NewAcct, client(&ana(), ClientVerb::NewAccount)),
             (Opcode::LogIn, client(&ana(), ClientVerb::LogIn)),
             (Opcode::LogOut, client(&ana(), ClientVerb::LogOut)),

@@ -8,9 +8,11 @@ use uuid::Uuid;
 
 use crate::name::{AccountName, Epoch, Incarnation, Millis, Position, ServerId};
 
-/// The version of the blocks that this release writes and reads. A server stops
-/// at a block of another version rather than skip it.
-pub const BLOCK_VERSION: u8 = 1;
+/// The version of the blocks that this release writes: 2 since there are changes
+/// of tasks. A server stops at a block of a later version rather than skip it.
+pub const BLOCK_VERSION: u8 = 2;
+/// The oldest version of the blocks that this release reads.
+pub const BLOCK_VERSION_OLDEST: u8 = 1;
 
 /// TASK_TO_MS and ACCOUNT_TO_RS: the entries that one server adds to a log at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +57,8 @@ pub struct TaskEntry {
 pub enum TaskOp {
     /// Sends the task that these bytes encode ([`crate::NewTask`]).
     Send(ByteBuf),
+    /// Changes a task, as these bytes encode ([`crate::TaskChange`]).
+    Change(ByteBuf),
 }
 
 /// An entry of the accounts log.

@@ -106,7 +106,7 @@ pub enum ServerState {
 
 /// The form of the digests in COMPARE_MS that this release makes. A server that
 /// makes another form refuses to compare: it can tell nothing from them.
-pub const DIGEST_VERSION: u8 = 1;
+pub const DIGEST_VERSION: u8 = 2;
 
 /// COMPARE_MS: do these rows stand the same in your database? Rows that changed
 /// after `applied` are no difference.

@@ -1,8 +1,10 @@
 //! Who is there: QUERY_LB_FOR_RS, QUERY_LB_FOR_MS, PING_MS, NEW_PRIM_REG,
 //! RS_HEARTBEAT, DESTROY_MS and MS_DOWN; and what stands in the KV buckets.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::cbor::{self, Bound, DecodeError};
 use crate::name::{Epoch, Incarnation, Position, ServerId};
 
 /// QUERY_LB_FOR_RS: which registration server is primary?
@@ -133,6 +135,42 @@ pub struct StillAlive {
     pub epoch: Epoch,
     /// It has committed the accounts log up to here.
     pub applied: Position,
+}
+
+/// The version of the values in the buckets that this release writes and reads.
+/// A value of version 1 does not say so; one of a later version has a key `version`.
+pub const VALUE_VERSION: u64 = 1;
+
+/// Why a value in a bucket is of no use.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ValueError {
+    /// A later release wrote it, and it means what this one cannot know: it must
+    /// be left as it is.
+    #[error(
+        "it is of version {0}, and this release knows {VALUE_VERSION} at most: run the release that wrote it"
+    )]
+    Later(u64),
+    /// No release wrote it.
+    #[error(transparent)]
+    Malformed(#[from] DecodeError),
+}
+
+/// What values of every version have in common.
+#[derive(Deserialize)]
+struct Version {
+    #[serde(default)]
+    version: Option<u64>,
+}
+
+/// Decodes a value of a bucket: an [`Affinity`] or a [`PrimaryLease`].
+///
+/// # Errors
+/// [`ValueError`]. Nobody may write over a value that is [`ValueError::Later`].
+pub fn decode_value<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ValueError> {
+    match cbor::decode::<Version>(bytes, Bound::REQUEST)?.version {
+        Some(version) if version > VALUE_VERSION => Err(ValueError::Later(version)),
+        _ => Ok(cbor::decode(bytes, Bound::REQUEST)?),
+    }
 }
 
 /// A value in the bucket of affinity; the key is the account's name.

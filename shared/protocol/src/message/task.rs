@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_bytes::{ByteArray, ByteBuf};
 
+use crate::change::Answer;
 use crate::credential::Credential;
 use crate::name::{AccountName, Millis, Position, ServerId, TaskId};
+use crate::task::When;
 
 /// TASK_FROM_CLIENT: a task for other accounts. The sender stands in the subject.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -116,18 +118,79 @@ pub struct TaskView {
     pub asks: Vec<Ask>,
     /// The head of the sender's hash chain after the send.
     pub hash: ByteArray<32>,
-    /// The encoded [`crate::NewTask`], as the sender made it.
+    /// What the account that asks has noted for itself.
+    #[serde(default, skip_serializing_if = "Note::is_default")]
+    pub mine: Note,
+    /// The encoded [`crate::NewTask`], as the sender made it, or last revised it.
     pub task: ByteBuf,
     /// The sender's own number of it.
     pub number: u64,
     /// Who sent it.
     pub sender: AccountName,
+    /// How it stands as a whole; it follows from `asks`.
+    #[serde(default)]
+    pub status: TaskStatus,
     /// The position of its latest change.
     pub changed: Position,
     /// The home server's clock when it took the task.
     pub sent_at: Millis,
+    /// How many comments it has.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub comments: u32,
     /// The position of the send.
     pub position: Position,
+    /// 0 at the send, one more at each revision.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub revision: u32,
+    /// How often the sender has reminded.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub reminders: u32,
+    /// Recipients have declined, and the others cannot complete it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub needs_sender: bool,
+}
+
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+const fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
+/// What an account notes about a task for itself: nobody else sees it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// Whether it has read everything that others did.
+    #[serde(default)]
+    pub read: bool,
+    /// Its own labels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// Out of sight until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snoozed_until: Option<When>,
+}
+
+impl Note {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How a task stands as a whole (iCalendar STATUS).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskStatus {
+    /// Nobody has begun.
+    #[default]
+    NeedsAction,
+    /// Somebody has.
+    InProcess,
+    /// Done, as its completion demands.
+    Completed,
+    /// The sender no longer wants it.
+    Cancelled,
 }
 
 /// What one recipient was asked, and how it stands with them.
@@ -135,8 +198,21 @@ pub struct TaskView {
 pub struct Ask {
     /// How it stands.
     pub state: AskState,
+    /// The answer, once completed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Answer>,
+    /// Why it was declined, withdrawn or asked again.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// How far the recipient is, in percent.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub percent: u8,
     /// Who was asked.
     pub recipient: AccountName,
+}
+
+const fn is_nothing(percent: &u8) -> bool {
+    *percent == 0
 }
 
 /// How a task stands with one recipient (iCalendar PARTSTAT).
@@ -146,4 +222,16 @@ pub enum AskState {
     /// Delivered, and not answered.
     #[default]
     NeedsAction,
+    /// Taken on.
+    Accepted,
+    /// Begun.
+    InProcess,
+    /// Done.
+    Completed,
+    /// Not taken on, or given back.
+    Declined,
+    /// Somebody else completed a task that one was enough for.
+    Closed,
+    /// No longer wanted of this recipient.
+    Withdrawn,
 }

@@ -9,7 +9,10 @@
 #[cfg(test)]
 mod annotate;
 #[cfg(test)]
+mod changes;
 mod fixtures;
+#[cfg(test)]
+mod kept;
 #[cfg(test)]
 mod malformed;
 #[cfg(test)]
@@ -72,7 +75,11 @@ mod tests {
             assert!(there.contains(&(opcode, Direction::Request)), "{opcode}");
             let fan_out = matches!(
                 opcode,
-                Opcode::PingMs | Opcode::NewPrimReg | Opcode::AccountChanged | Opcode::MsDown
+                Opcode::PingMs
+                    | Opcode::NewPrimReg
+                    | Opcode::AccountChanged
+                    | Opcode::MsDown
+                    | Opcode::TasksChanged
             );
             assert_eq!(
                 there.contains(&(opcode, Direction::Answer)),

@@ -18,13 +18,14 @@ use yoshi_protocol::message::roster::{
     PrimaryLease, PrimaryRs, QueryLbForMs, QueryLbForRs, RsHeartbeat, StillAlive,
 };
 use yoshi_protocol::message::task::{
-    Ask, AskState, ClientPoll, ClientPolled, OutboxToHome, Queued, Receipt, Sent, ServerApplied,
-    TaskView, View,
+    Ask, AskState, ClientPoll, ClientPolled, Note, OutboxToHome, Queued, Receipt, Sent,
+    ServerApplied, TaskStatus, TaskView, View,
 };
 use yoshi_protocol::{
     Credential, ErrorCode, ErrorReply, Opcode, Password, Position, Reply, TaskId,
 };
 
+use crate::changes;
 use crate::fixtures::{
     AT, EPOCH, POSITION, account_entry, account_receipt, accounted_for, block, full_task, id,
     incarnation, log_page, name, password, ping, poll_log, primary, report, server, set_password,
@@ -48,7 +49,11 @@ pub(crate) struct Vector {
     pub(crate) again: fn(&[u8]) -> Result<Vec<u8>, DecodeError>,
 }
 
-fn named<T: Serialize + DeserializeOwned>(name: &str, heading: &str, value: &T) -> Vector {
+pub(crate) fn named<T: Serialize + DeserializeOwned>(
+    name: &str,
+    heading: &str,
+    value: &T,
+) -> Vector {
     Vector {
         name: name.to_owned(),
         heading: heading.to_owned(),
@@ -74,11 +79,11 @@ fn of<T: Serialize + DeserializeOwned>(opcode: Opcode, direction: Direction, val
     vector
 }
 
-fn request<T: Serialize + DeserializeOwned>(opcode: Opcode, value: &T) -> Vector {
+pub(crate) fn request<T: Serialize + DeserializeOwned>(opcode: Opcode, value: &T) -> Vector {
     of(opcode, Direction::Request, value)
 }
 
-fn answer<T: Serialize + DeserializeOwned>(opcode: Opcode, value: T) -> Vector {
+pub(crate) fn answer<T: Serialize + DeserializeOwned>(opcode: Opcode, value: T) -> Vector {
     of(opcode, Direction::Answer, &Reply::Ok(value))
 }
 
@@ -90,6 +95,8 @@ pub(crate) fn vectors() -> Vec<Vector> {
     vectors.extend(of_log_ins());
     vectors.extend(of_operators());
     vectors.extend(of_recovery());
+    vectors.extend(changes::messages());
+    vectors.extend(changes::changes());
     vectors.extend(further());
     vectors.extend(account_entries());
     vectors
@@ -159,15 +166,24 @@ fn of_message_servers() -> Vec<Vector> {
                 tasks: vec![TaskView {
                     asks: vec![Ask {
                         state: AskState::NeedsAction,
+                        answer: None,
+                        reason: String::new(),
+                        percent: 0,
                         recipient: name("ben"),
                     }],
                     hash: ByteArray::new([0xaa; 32]),
+                    mine: Note::default(),
                     task: ByteBuf::from(cbor::encode(&small_task())),
                     number: 1,
                     sender: name("ana"),
+                    status: TaskStatus::NeedsAction,
                     changed: POSITION,
                     sent_at: AT,
+                    comments: 0,
                     position: POSITION,
+                    revision: 0,
+                    reminders: 0,
+                    needs_sender: false,
                 }],
                 behind: false,
                 cursor: Position::end_of_block(7),
