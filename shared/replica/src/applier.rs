@@ -255,7 +255,8 @@ impl<M: StateMachine> Applier<M> {
             outcomes = applying.outcomes_again(&self.machine, hidden).await?;
         }
         if to > self.stored {
-            outcomes.extend(applying.apply(&self.machine, new, self.stored, to).await?);
+            let new = applying.apply(&self.machine, new, self.stored, to).await?;
+            outcomes.extend(new.into_iter().map(Some));
             self.stored = to;
         }
         metrics::histogram!("yoshi_replica_apply_seconds").record(started.elapsed());
@@ -273,7 +274,7 @@ impl<M: StateMachine> Applier<M> {
         &self,
         batch: &[StoredBlock],
         entries: &[Entry],
-        outcomes: Vec<M::Outcome>,
+        outcomes: Vec<Option<M::Outcome>>,
     ) -> Vec<(Position, M::Outcome)> {
         let is_own = |stored: &&StoredBlock| {
             stored
@@ -286,7 +287,8 @@ impl<M: StateMachine> Applier<M> {
             .map(|stored| stored.sequence)
             .collect();
         let positions = entries.iter().map(|entry| entry.position);
-        let all = positions.zip(outcomes);
+        let told = |(position, outcome): (Position, Option<M::Outcome>)| Some((position, outcome?));
+        let all = positions.zip(outcomes).filter_map(told);
         all.filter(|(position, _)| own.contains(&position.sequence()))
             .collect()
     }

@@ -93,6 +93,23 @@ pub trait StateMachine: Send + Sync + 'static {
         rows: &[Vec<Row>],
     ) -> Result<Decision<Self::Outcome>, tokio_postgres::Error>;
 
+    /// What became of entries that are committed already, after an interruption
+    /// that hid it; none for an entry whose outcome cannot be told any more.
+    /// Without an own answer they are decided once more, which is right only if
+    /// every refusal would be the same later.
+    ///
+    /// # Errors
+    /// As [`StateMachine::decide`].
+    fn recall(
+        &self,
+        statements: &Self::Statements,
+        batch: Self::Batch,
+        rows: &[Vec<Row>],
+    ) -> Result<Vec<Option<Self::Outcome>>, tokio_postgres::Error> {
+        let decision = self.decide(statements, batch, rows)?;
+        Ok(decision.outcomes.into_iter().map(Some).collect())
+    }
+
     /// This database's copy of the log after `since`, for a neighbour: entries
     /// that had an effect, in order, within the bounds of an answer. `applied`
     /// is this server's position, read before the call.

@@ -8,7 +8,7 @@ use async_nats::jetstream::{self, Context};
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt};
 use yoshi_protocol::cbor::{self, Bound};
-use yoshi_protocol::message::log::{BLOCK_VERSION, Block};
+use yoshi_protocol::message::log::{BLOCK_VERSION, BLOCK_VERSION_OLDEST, Block};
 use yoshi_protocol::message::operate::{CONTINUES_KEY, FIRST_SEQUENCE_KEY, INCARNATION_KEY};
 use yoshi_protocol::{Incarnation, Position, ServerId, header};
 
@@ -262,6 +262,10 @@ impl Blocks {
     }
 }
 
+const fn is_known(version: u8) -> bool {
+    version >= BLOCK_VERSION_OLDEST && version <= BLOCK_VERSION
+}
+
 fn stored_block(
     stream: &str,
     sequence: u64,
@@ -269,10 +273,10 @@ fn stored_block(
 ) -> Result<StoredBlock, StreamError> {
     let newer = |version| StreamError::UnknownVersion(stream.to_owned(), sequence, version);
     let block = match cbor::decode::<Block>(&message.payload, Bound::BLOCK) {
-        Ok(block) if block.version == BLOCK_VERSION => Some(block),
+        Ok(block) if is_known(block.version) => Some(block),
         Ok(block) => return Err(newer(block.version)),
         Err(error) => match cbor::decode::<Version>(&message.payload, Bound::BLOCK) {
-            Ok(Version { version }) if version != BLOCK_VERSION => return Err(newer(version)),
+            Ok(Version { version }) if !is_known(version) => return Err(newer(version)),
             Ok(_) | Err(_) => {
                 // The same on every server of every release: it has no entries.
                 tracing::error!(sequence, %error, "the message in the log is not a block");

@@ -74,17 +74,17 @@ impl<M: StateMachine> Applying<M> {
         Ok(decision.outcomes)
     }
 
-    /// What became of entries that are committed already: deciding once more
-    /// gives the same, because every operation is idempotent. Writes nothing.
+    /// What became of entries that are committed already, as far as that can
+    /// still be told. Writes nothing.
     pub(crate) async fn outcomes_again(
         &self,
         machine: &M,
         entries: &[Entry],
-    ) -> Result<Vec<M::Outcome>, DatabaseError> {
+    ) -> Result<Vec<Option<M::Outcome>>, DatabaseError> {
         let batch = machine.decode(entries);
         let queries = machine.reads(&self.statements, &batch);
         let rows = read(&self.connection, &queries).await?;
-        Ok(machine.decide(&self.statements, batch, &rows)?.outcomes)
+        Ok(machine.recall(&self.statements, batch, &rows)?)
     }
 
     /// One statement is a transaction of its own.
