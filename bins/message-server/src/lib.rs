@@ -4,12 +4,14 @@
 
 pub mod accounts;
 pub mod arguments;
+pub mod change;
 pub mod compare;
 pub mod credentials;
 pub mod footing;
 mod life;
 pub mod machine;
 pub mod membership;
+pub mod notice;
 pub mod operate;
 pub mod outbox;
 pub mod poll;

@@ -20,6 +20,7 @@ use crate::arguments::Arguments;
 use crate::compare::Comparing;
 use crate::machine::Tasks;
 use crate::membership::{Ears, Membership};
+use crate::notice::Notices;
 use crate::operate::{Anew, Operating};
 use crate::outbox::Outbox;
 use crate::requests::{Requests, Server};
@@ -91,6 +92,8 @@ impl Life<'_> {
         let answer_within = wait_max + WAIT_SLACK;
         let heard = standing.subscribe();
         sending.spawn(outbox.clone().drain(nats.clone(), heard, answer_within));
+        let (notices, noticing) = Notices::new(nats.clone());
+        sending.spawn(noticing);
         let mut requests = Requests::open(nats, id).await?;
         let operating = Operating::open(nats, &membership, &replica, self.began_empty).await?;
         let every = arguments.compare();
@@ -102,6 +105,7 @@ impl Life<'_> {
             pool: pool.clone(),
             membership,
             outbox,
+            notices,
             wait_max,
             permits: Arc::new(Semaphore::new(arguments.requests_max as usize)),
         });

@@ -31,9 +31,10 @@ const PING_NEWS_EVERY: Duration = Duration::from_millis(250);
 /// How long a server that has reached the tail announces so before it serves:
 /// every root must have heard it, and waits for it from then on.
 const SETTLE: Duration = Duration::from_millis(1_200);
-/// How old the latest look at the log's tail may be while this server serves:
-/// no older than the silence after which the others wait for it no more.
-const CONFIRMED_MAX: Duration = SILENT_MAX;
+/// How old the latest look at the log's tail may be while this server serves.
+/// The others wait for it no more once it has been silent for too long, and its
+/// last ping may be an interval older than its last look: it ceases before that.
+const CONFIRMED_MAX: Duration = SILENT_MAX.saturating_sub(PING_EVERY);
 const LB_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often a starting server asks for a load balancer that is not there yet.
 const LB_TRIES: u32 = 5;

@@ -1,12 +1,15 @@
-//! CLIENT_POLL_MS: an account's tasks that changed since a position.
+//! CLIENT_POLL_MS and TASK_HISTORY: an account's tasks that changed since a
+//! position, and what was done with one of them.
 
 use std::time::Duration;
 
 use deadpool_postgres::Pool;
-use serde_bytes::{ByteArray, ByteBuf};
+use serde_bytes::ByteBuf;
 use yoshi_protocol::cbor::{self, Bound};
 use yoshi_protocol::limit::{ANSWER_ITEMS_MAX, POLL_TASKS_BYTES_MAX, POLL_TASKS_MAX};
-use yoshi_protocol::message::task::{Ask, ClientPoll, ClientPolled, ServerApplied, TaskView, View};
+use yoshi_protocol::message::change::{History, HistoryStep, TaskHistory};
+use yoshi_protocol::message::log::TaskOp;
+use yoshi_protocol::message::task::{ClientPoll, ClientPolled, ServerApplied, View};
 use yoshi_protocol::{AccountName, ErrorCode, ErrorReply, Position};
 use yoshi_replica::Handle;
 
@@ -14,7 +17,11 @@ use crate::accounts::Accounts;
 use crate::footing::Footing;
 use crate::outbox::Outbox;
 use crate::rules::Outcome;
-use crate::store::poll::{self, List, StoredTask};
+use crate::store::changing::StepRow;
+use crate::store::log::Operation;
+use crate::store::poll::{self, List, StoredStep, StoredTask};
+
+mod view;
 
 /// How long a client that is ahead of this server is made to wait for it.
 const WAIT_FOR_CURSOR: Duration = Duration::from_secs(1);
@@ -89,6 +96,40 @@ impl Polls<'_> {
         Ok(self.answer(tasks, more, cursor))
     }
 
+    /// Serves TASK_HISTORY of an account.
+    ///
+    /// # Errors
+    /// An [`ErrorReply`] for the client.
+    pub async fn history(
+        self,
+        account: AccountName,
+        payload: &[u8],
+    ) -> Result<History, ErrorReply> {
+        let request: TaskHistory = cbor::decode(payload, Bound::REQUEST)?;
+        self.accounts
+            .authenticate(&account, request.credential, self.footing)
+            .await?;
+        self.reach(request.after).await?;
+        let limit = request.limit.clamp(1, POLL_TASKS_MAX);
+        let client = self.pool.get().await.map_err(|error| failure(&error))?;
+        let steps = poll::history(&client, &account, request.task, request.after, limit + 1).await;
+        let mut steps = steps.map_err(|error| failure(&error))?;
+        if steps.is_empty() && request.after == Position::ZERO {
+            let queued = self.outbox.find(&account, request.task).await?;
+            return Err(queued.unwrap_or_else(|| self.not_found()));
+        }
+        let mut bytes = 0;
+        let fitting = steps.iter().take(limit as usize).take_while(|step| {
+            bytes += step.content.len();
+            bytes <= POLL_TASKS_BYTES_MAX
+        });
+        let fitting = fitting.count().max(1).min(steps.len());
+        let more = fitting < steps.len();
+        steps.truncate(fitting);
+        let steps = steps.into_iter().map(told).collect();
+        Ok(History { more, steps })
+    }
+
     /// Waits a moment for this server to reach the client's cursor.
     async fn reach(&self, since: Position) -> Result<Position, ErrorReply> {
         let mut applied = self.replica.applied_changes();
@@ -115,7 +156,7 @@ impl Polls<'_> {
     }
 
     fn answer(self, tasks: Vec<StoredTask>, more: bool, cursor: Position) -> ClientPolled {
-        let tasks = tasks.into_iter().map(view).collect();
+        let tasks = tasks.into_iter().map(view::of).collect();
         ClientPolled {
             more,
             tasks,
@@ -126,34 +167,34 @@ impl Polls<'_> {
     }
 }
 
-fn view(task: StoredTask) -> TaskView {
-    let asks = task
-        .asks
-        .into_iter()
-        .map(|(recipient, state)| Ask { state, recipient });
-    TaskView {
-        asks: asks.collect(),
-        hash: ByteArray::new(task.hash),
-        task: ByteBuf::from(task.content),
-        number: task.number,
-        sender: task.sender,
-        changed: task.changed,
-        sent_at: task.sent_at,
-        position: task.position,
+fn told(step: StoredStep) -> HistoryStep {
+    let content = ByteBuf::from(step.content);
+    HistoryStep {
+        at: step.at,
+        op: match step.operation {
+            Operation::Send => TaskOp::Send(content),
+            Operation::Change => TaskOp::Change(content),
+        },
+        number: step.number,
+        account: step.account,
+        position: step.position,
     }
 }
 
 /// How many of the tasks fit into one answer, at least one.
 fn fitting(tasks: &[StoredTask]) -> usize {
-    const TASK_ITEMS: usize = 20;
-    const ASK_ITEMS: usize = 5;
-    const TASK_BYTES: usize = 300;
-    const ASK_BYTES: usize = 110;
+    const TASK_ITEMS: usize = 45;
+    const ASK_ITEMS: usize = 20;
+    const TASK_BYTES: usize = 500;
+    const ASK_BYTES: usize = 180;
     const ITEMS_MAX: usize = ANSWER_ITEMS_MAX / 2;
     let (mut items, mut bytes) = (0, 0);
     let fit = tasks.iter().take_while(|task| {
-        items += TASK_ITEMS + ASK_ITEMS * task.asks.len();
-        bytes += TASK_BYTES + ASK_BYTES * task.asks.len() + task.content.len();
+        let said = |step: &StepRow| step.reason.len() + step.answer.as_ref().map_or(0, Vec::len);
+        let said: usize = task.asks.iter().map(|(_, step)| said(step)).sum();
+        items += TASK_ITEMS + ASK_ITEMS * task.asks.len() + task.labels.lines().count();
+        bytes += TASK_BYTES + ASK_BYTES * task.asks.len();
+        bytes += task.content.len() + task.labels.len() + said;
         items <= ITEMS_MAX && bytes <= POLL_TASKS_BYTES_MAX
     });
     fit.count().max(1)

@@ -9,6 +9,7 @@ use async_nats::{Client, Message, Subscriber};
 use deadpool_postgres::Pool;
 use futures::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use yoshi_protocol::message::change::{ChangeReceipt, History};
 use yoshi_protocol::message::roster::MsState;
 use yoshi_protocol::message::task::{ClientPolled, Sent};
 use yoshi_protocol::subject::{self, ClientVerb};
@@ -18,10 +19,11 @@ use yoshi_service::request::respond;
 
 use crate::accounts::Accounts;
 use crate::membership::Membership;
+use crate::notice::Notices;
 use crate::outbox::Outbox;
 use crate::poll::Polls;
 use crate::rules::Outcome;
-use crate::send;
+use crate::{change, send};
 
 /// What serving a request takes.
 pub struct Server {
@@ -37,6 +39,8 @@ pub struct Server {
     pub membership: Membership,
     /// What it takes while the log is out of reach.
     pub outbox: Outbox,
+    /// To tell websites of changes.
+    pub notices: Notices,
     /// How long a task may wait for the log before its outcome is answered as
     /// unknown: a request must not hold its permit for ever.
     pub wait_max: Duration,
@@ -47,7 +51,9 @@ pub struct Server {
 /// The subscriptions of a message server.
 pub struct Requests {
     tasks: Subscriber,
+    changes: Subscriber,
     polls: Subscriber,
+    histories: Subscriber,
     outboxes: Subscriber,
 }
 
@@ -55,7 +61,9 @@ pub struct Requests {
 #[derive(Debug, Clone, Copy)]
 enum Asked {
     Task,
+    Change,
     Poll,
+    History,
     /// OUTBOX_TO_HOME.
     FromOutbox,
 }
@@ -66,15 +74,13 @@ impl Requests {
     /// # Errors
     /// If NATS refuses a subscription.
     pub async fn open(nats: &Client, id: ServerId) -> Result<Self, async_nats::SubscribeError> {
-        let tasks = nats
-            .subscribe(subject::ms_client_all(id, ClientVerb::Task))
-            .await?;
+        let of = |verb| nats.subscribe(subject::ms_client_all(id, verb));
         Ok(Self {
-            tasks,
+            tasks: of(ClientVerb::Task).await?,
+            changes: of(ClientVerb::Change).await?,
+            polls: of(ClientVerb::Poll).await?,
+            histories: of(ClientVerb::History).await?,
             outboxes: nats.subscribe(subject::ms_outbox_all(id)).await?,
-            polls: nats
-                .subscribe(subject::ms_client_all(id, ClientVerb::Poll))
-                .await?,
         })
     }
 
@@ -83,6 +89,8 @@ impl Requests {
         loop {
             let (asked, message) = tokio::select! {
                 Some(message) = self.tasks.next() => (Asked::Task, message),
+                Some(message) = self.changes.next() => (Asked::Change, message),
+                Some(message) = self.histories.next() => (Asked::History, message),
                 Some(message) = self.polls.next() => (Asked::Poll, message),
                 Some(message) = self.outboxes.next() => (Asked::FromOutbox, message),
                 else => return,
@@ -93,7 +101,13 @@ impl Requests {
 
     /// Takes no more requests; those delivered already are still served.
     pub async fn drain(&mut self) {
-        for subscription in [&mut self.tasks, &mut self.polls, &mut self.outboxes] {
+        for subscription in [
+            &mut self.tasks,
+            &mut self.changes,
+            &mut self.polls,
+            &mut self.histories,
+            &mut self.outboxes,
+        ] {
             if let Err(error) = subscription.drain().await {
                 tracing::warn!(%error, "a subscription could not be drained");
             }
@@ -130,6 +144,8 @@ impl Server {
         tokio::spawn(async move {
             match asked {
                 Asked::Task => respond(&self.nats, &message, self.task(&message).await).await,
+                Asked::Change => respond(&self.nats, &message, self.change(&message).await).await,
+                Asked::History => respond(&self.nats, &message, self.history(&message).await).await,
                 Asked::Poll => respond(&self.nats, &message, self.poll(&message).await).await,
                 Asked::FromOutbox => {
                     respond(&self.nats, &message, self.queued_elsewhere(&message).await).await;
@@ -151,11 +167,28 @@ impl Server {
         send::serve_outbox(self, account, epoch(message)?, &message.payload).await
     }
 
-    async fn poll(&self, message: &Message) -> Result<ClientPolled, ErrorReply> {
-        // It must not show rows that may be wrong.
+    async fn change(&self, message: &Message) -> Result<ChangeReceipt, ErrorReply> {
         self.membership.check_not_stopped()?;
         let account = account(message)?;
-        let polls = Polls {
+        change::serve(self, account, epoch(message)?, &message.payload).await
+    }
+
+    async fn poll(&self, message: &Message) -> Result<ClientPolled, ErrorReply> {
+        self.polls()?
+            .serve(account(message)?, &message.payload)
+            .await
+    }
+
+    async fn history(&self, message: &Message) -> Result<History, ErrorReply> {
+        self.polls()?
+            .history(account(message)?, &message.payload)
+            .await
+    }
+
+    fn polls(&self) -> Result<Polls<'_>, ErrorReply> {
+        // It must not show rows that may be wrong.
+        self.membership.check_not_stopped()?;
+        Ok(Polls {
             accounts: &self.accounts,
             replica: &self.replica,
             pool: &self.pool,
@@ -163,8 +196,7 @@ impl Server {
             footing: self.membership.footing(),
             outbox: &self.outbox,
             servers: self.membership.servers(self.replica.applied()),
-        };
-        polls.serve(account, &message.payload).await
+        })
     }
 }
 

@@ -98,9 +98,9 @@ impl Roster {
     /// Whether another server serves, and has applied the log up to here.
     #[must_use]
     pub fn serves(&self, applied: Position) -> bool {
-        self.servers.values().any(|Server { ping, .. }| {
-            ping.state == MsState::Serving && ping.applied >= applied
-        })
+        self.servers
+            .values()
+            .any(|Server { ping, .. }| ping.state == MsState::Serving && ping.applied >= applied)
     }
 
     /// How far each of them had applied the log when last heard. A server whose

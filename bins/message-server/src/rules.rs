@@ -3,12 +3,17 @@
 //! message server runs them over the same entries and comes to the same rows.
 
 pub mod change;
+mod changing;
+
+pub use changing::{Change, ChangeEntry, Changing, EarlierChange};
 
 use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use yoshi_protocol::{AccountName, Epoch, ErrorCode, Millis, NewTask, Position, TaskId};
+
+use change::{Refusal, Task};
 
 /// A hash of the chain: SHA-256.
 pub type Hash = [u8; 32];
@@ -22,12 +27,16 @@ pub struct Account {
     pub number: u64,
     /// The head of its hash chain; zeros before the first entry.
     pub head: Hash,
+    /// The position of its latest accepted entry; none before the first, or if
+    /// an earlier release applied it.
+    pub latest: Option<Position>,
 }
 
 const NEW_ACCOUNT: Account = Account {
     epoch: Epoch(0),
     number: 0,
     head: [0; 32],
+    latest: None,
 };
 
 /// A send that was accepted.
@@ -47,6 +56,8 @@ pub struct Send {
     pub sent_at: Millis,
     /// The head of the sender's chain after it.
     pub hash: Hash,
+    /// The head of the sender's chain before it.
+    pub previous: Hash,
     /// The encoded task.
     pub content: Bytes,
     /// Who is asked, in the task's order.
@@ -75,6 +86,15 @@ pub struct SendEntry {
 pub enum Outcome {
     /// The task is sent: now, or by an earlier entry with the same id.
     Sent(Proof),
+    /// The task is changed: now, or by an earlier entry with the same id.
+    Changed {
+        /// What the receipt says.
+        proof: Proof,
+        /// Whom it concerns: those who see the change.
+        concerns: Vec<AccountName>,
+    },
+    /// Nothing happened, for a reason that the task's state gives.
+    Refused(Refusal),
     /// Nothing happened.
     Rejected(ErrorCode),
 }
@@ -98,6 +118,7 @@ pub struct WorkingSet {
     earlier: HashMap<TaskId, Earlier>,
     changed: BTreeMap<AccountName, Account>,
     sends: Vec<Send>,
+    changing: Changing,
 }
 
 /// An earlier send: enough to answer its repetition.
@@ -118,6 +139,10 @@ pub struct Changes {
     pub accounts: BTreeMap<AccountName, Account>,
     /// In the order of the log.
     pub sends: Vec<Send>,
+    /// In the order of the log.
+    pub changes: Vec<Change>,
+    /// Every task that was changed, as it now stands, by id.
+    pub tasks: Vec<Task>,
 }
 
 impl WorkingSet {
@@ -129,6 +154,7 @@ impl WorkingSet {
             earlier,
             changed: BTreeMap::new(),
             sends: Vec::new(),
+            changing: Changing::default(),
         }
     }
 
@@ -146,41 +172,64 @@ impl WorkingSet {
                 Outcome::Rejected(ErrorCode::IdReused)
             };
         }
-        let account = self
-            .accounts
-            .get(&entry.account)
-            .copied()
-            .unwrap_or(NEW_ACCOUNT);
-        if entry.epoch < account.epoch {
-            return Outcome::Rejected(ErrorCode::StaleEpoch);
+        match self.account(&entry.account, entry.epoch) {
+            Some(account) => self.accept(account, entry),
+            None => Outcome::Rejected(ErrorCode::StaleEpoch),
         }
-        self.accept(account, entry)
     }
 
     /// What the applied entries come to.
     #[must_use]
     pub fn into_changes(self) -> Changes {
+        let (changes, tasks) = self.changing.into_changes();
         Changes {
             accounts: self.changed,
             sends: self.sends,
+            changes,
+            tasks,
+        }
+    }
+
+    /// The account, if an entry of this epoch may act for it.
+    fn account(&self, name: &AccountName, epoch: Epoch) -> Option<Account> {
+        let account = self.accounts.get(name).copied().unwrap_or(NEW_ACCOUNT);
+        (epoch >= account.epoch).then_some(account)
+    }
+
+    /// The account's next entry.
+    fn number(
+        &mut self,
+        name: &AccountName,
+        account: Account,
+        epoch: Epoch,
+        position: Position,
+        content: &[u8],
+    ) -> Proof {
+        let number = account.number + 1;
+        let head = chain(&account.head, number, content);
+        let next = Account {
+            epoch,
+            number,
+            head,
+            latest: Some(position),
+        };
+        self.accounts.insert(name.clone(), next);
+        self.changed.insert(name.clone(), next);
+        Proof {
+            number,
+            position,
+            hash: head,
         }
     }
 
     fn accept(&mut self, account: Account, entry: SendEntry) -> Outcome {
-        let number = account.number + 1;
-        let head = chain(&account.head, number, &entry.content);
-        let next = Account {
-            epoch: entry.epoch,
-            number,
-            head,
-        };
-        self.accounts.insert(entry.account.clone(), next);
-        self.changed.insert(entry.account.clone(), next);
-        let proof = Proof {
-            number,
-            position: entry.position,
-            hash: head,
-        };
+        let proof = self.number(
+            &entry.account,
+            account,
+            entry.epoch,
+            entry.position,
+            &entry.content,
+        );
         let earlier = Earlier {
             sender: entry.account.clone(),
             content: entry.content.clone(),
@@ -190,11 +239,12 @@ impl WorkingSet {
         self.sends.push(Send {
             id: entry.task.id,
             sender: entry.account,
-            number,
+            number: proof.number,
             position: entry.position,
             epoch: entry.epoch,
             sent_at: entry.at,
-            hash: head,
+            hash: proof.hash,
+            previous: account.head,
             content: entry.content,
             recipients: entry.task.recipients,
         });

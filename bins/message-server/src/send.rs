@@ -23,6 +23,7 @@ struct Checked {
     account: AccountName,
     epoch: Epoch,
     task: TaskId,
+    recipients: Vec<AccountName>,
     content: Vec<u8>,
 }
 
@@ -52,6 +53,7 @@ pub async fn serve(
         account,
         epoch,
         task: task.id,
+        recipients: task.recipients,
         content: request.task.into_vec(),
     };
     // The checks took their time: what held before them need not hold now.
@@ -95,12 +97,17 @@ pub async fn serve_outbox(
         account,
         epoch,
         task: task.id,
+        recipients: task.recipients,
         content: request.task.into_vec(),
     };
     log(server, &checked).await
 }
 
-fn serves(server: &Server) -> Result<(), ErrorReply> {
+/// Whether this server is at the tail of the log, and takes new entries.
+///
+/// # Errors
+/// `behind`.
+pub fn serves(server: &Server) -> Result<(), ErrorReply> {
     match server.membership.state(&server.replica) {
         MsState::Serving => Ok(()),
         state @ (MsState::Joining | MsState::Behind | MsState::Draining) => {
@@ -110,7 +117,11 @@ fn serves(server: &Server) -> Result<(), ErrorReply> {
     }
 }
 
-fn is_home(epoch: Epoch) -> Result<(), ErrorReply> {
+/// Whether the load balancer takes this server for the account's home.
+///
+/// # Errors
+/// `stale_epoch`.
+pub fn is_home(epoch: Epoch) -> Result<(), ErrorReply> {
     if epoch == NOT_HOME {
         return Err(rejection(ErrorCode::StaleEpoch));
     }
@@ -119,18 +130,35 @@ fn is_home(epoch: Epoch) -> Result<(), ErrorReply> {
 
 /// Puts a task into the log, and waits until it is accounted for.
 async fn log(server: &Server, checked: &Checked) -> Result<Sent, ErrorReply> {
+    let op = TaskOp::Send(ByteBuf::from(checked.content.as_slice()));
+    let accounted = submit(server, &checked.account, checked.epoch, op).await?;
+    let position = accounted.position;
+    let receipt = receipt(checked.task, accounted)?;
+    let sender = [checked.account.clone()].into_iter();
+    let concerned = sender.chain(checked.recipients.iter().cloned());
+    server.notices.changed(position, concerned.collect());
+    Ok(receipt)
+}
+
+/// Puts an entry into the log, and waits until it is accounted for.
+///
+/// # Errors
+/// An [`ErrorReply`] for the client.
+pub async fn submit(
+    server: &Server,
+    account: &AccountName,
+    epoch: Epoch,
+    op: TaskOp,
+) -> Result<Accounted<Outcome>, ErrorReply> {
     let entry = TaskEntry {
         at: Millis::now(),
-        op: TaskOp::Send(ByteBuf::from(checked.content.as_slice())),
-        epoch: checked.epoch,
-        account: checked.account.clone(),
+        op,
+        epoch,
+        account: account.clone(),
     };
-    let submitted = server
-        .replica
-        .submit(checked.account.clone(), cbor::encode(&entry));
+    let submitted = server.replica.submit(account.clone(), cbor::encode(&entry));
     let submitted = tokio::time::timeout(server.wait_max, submitted).await;
-    let accounted = submitted.map_err(|_| no_answer())?.map_err(refusal)?;
-    receipt(checked.task, accounted)
+    submitted.map_err(|_| no_answer())?.map_err(refusal)
 }
 
 /// Takes a task into the outbox, unless everybody has it already.
@@ -193,6 +221,9 @@ fn receipt(task: TaskId, accounted: Accounted<Outcome>) -> Result<Sent, ErrorRep
             Ok(Sent::Accounted(receipt))
         }
         Outcome::Rejected(code) => Err(rejection(code)),
+        Outcome::Changed { .. } | Outcome::Refused(_) => {
+            unreachable!("a send is sent or rejected")
+        }
     }
 }
 

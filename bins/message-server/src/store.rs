@@ -1,6 +1,7 @@
 //! All SQL of the message server. It sees rows, never CBOR or subjects.
 
 pub mod apply;
+pub mod changing;
 pub mod compare;
 pub mod fork;
 pub mod log;

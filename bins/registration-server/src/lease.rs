@@ -12,8 +12,8 @@ use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
 use async_nats::jetstream::{self, ErrorCode};
 use async_nats::{Client, HeaderMap, header};
-use yoshi_protocol::cbor::{self, Bound, DecodeError};
-use yoshi_protocol::message::roster::PrimaryLease;
+use yoshi_protocol::cbor;
+use yoshi_protocol::message::roster::{self, PrimaryLease, ValueError};
 use yoshi_protocol::subject::{PRIMARY_KEY, REGISTRATION_BUCKET};
 
 use crate::election::LeaseView;
@@ -42,9 +42,9 @@ pub enum Error {
     /// The leader of the bucket could not be asked.
     #[error("the lease cannot be read")]
     Read(#[source] jetstream::stream::LastRawMessageError),
-    /// The key holds something else.
-    #[error("the lease is not a lease")]
-    Malformed(#[source] DecodeError),
+    /// The key holds something else, or a later release wrote it.
+    #[error("the lease is none that this release knows")]
+    Value(#[source] ValueError),
     /// The write was refused, or nobody knows.
     #[error("the lease cannot be written")]
     Write(#[source] jetstream::context::PublishError),
@@ -91,7 +91,7 @@ impl Lease {
     /// looked at: only a write decides.
     ///
     /// # Errors
-    /// [`Error::Read`], [`Error::Malformed`], [`Error::TimedOut`].
+    /// [`Error::Read`], [`Error::Value`], [`Error::TimedOut`].
     pub(crate) async fn read(&self) -> Result<LeaseView, Error> {
         let read = self.stream.get_last_raw_message_by_subject(&self.subject);
         let message = match tokio::time::timeout(LEASE_CALL_MAX, read).await {
@@ -110,7 +110,7 @@ impl Lease {
         let holder = if marker {
             None
         } else {
-            Some(cbor::decode(&message.payload, Bound::REQUEST).map_err(Error::Malformed)?)
+            Some(roster::decode_value(&message.payload).map_err(Error::Value)?)
         };
         Ok(LeaseView {
             revision: message.sequence,

@@ -211,7 +211,12 @@ async fn dispatch(server: Server, verb: RsVerb, message: Message) {
             answer(server, verb, message, change_password::serve).await;
         }
         // Message servers' verbs: never subscribed to here.
-        RsVerb::Client(ClientVerb::Poll | ClientVerb::Task) => {}
+        RsVerb::Client(
+            ClientVerb::Poll
+            | ClientVerb::Task
+            | ClientVerb::Change
+            | ClientVerb::History,
+        ) => {}
     }
 }
 

@@ -86,7 +86,7 @@ pub fn differences(asked: &CompareMs, rows: &Rows) -> Compared {
 }
 
 fn task_differs(claim: &TaskSample, row: &TaskRow, applied: Position) -> bool {
-    row.changed <= applied.to_i64() && sample::task(row).as_ref() != Some(claim)
+    row.latest() <= applied.to_i64() && sample::task(row).as_ref() != Some(claim)
 }
 
 fn account_differs(claim: &AccountSample, row: &AccountRow) -> bool {
@@ -173,7 +173,12 @@ mod tests {
             hash: vec![7; 32],
             content: b"content".to_vec(),
             previous: None,
+            revised: None,
+            standing: [0; 6],
+            public: 1024,
+            actor: "ana".into(),
             asks: Vec::new(),
+            notes: Vec::new(),
         }
     }
 
@@ -183,7 +188,9 @@ mod tests {
             epoch: 5,
             number,
             head: vec![7; 32],
+            latest_position: None,
             latest: None,
+            entries: number,
         }
     }
 

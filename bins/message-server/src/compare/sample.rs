@@ -10,7 +10,7 @@ use crate::store::compare::{AccountRow, Rows, TaskRow};
 
 /// What a digest begins with, so that it is never the hash of anything else.
 /// A change of what follows needs a new `DIGEST_VERSION`.
-const DIGEST_TAG: &[u8] = b"yoshi task 1";
+const DIGEST_TAG: &[u8] = b"yoshi task 2";
 
 /// A task as COMPARE_MS tells of it; none if its row cannot be told of at all.
 #[must_use]
@@ -18,7 +18,7 @@ pub fn task(row: &TaskRow) -> Option<TaskSample> {
     Some(TaskSample {
         id: TaskId(row.id),
         digest: digest(row).into(),
-        changed: Position(u64::try_from(row.changed).ok()?),
+        changed: Position(u64::try_from(row.latest()).ok()?),
     })
 }
 
@@ -45,23 +45,39 @@ fn digest(row: &TaskRow) -> Hash {
     hasher.update(DIGEST_TAG);
     hasher.update(row.id.as_bytes());
     bytes(&mut hasher, row.sender.as_bytes());
-    for number in [
+    let numbers = [
         row.number,
         row.position,
         row.changed,
         row.epoch,
         row.sent_at,
-    ] {
+        row.public,
+    ];
+    for number in numbers.into_iter().chain(row.standing) {
         hasher.update(number.to_be_bytes());
     }
     bytes(&mut hasher, &row.hash);
     bytes(&mut hasher, &row.content);
+    bytes(&mut hasher, row.revised.as_deref().unwrap_or_default());
+    bytes(&mut hasher, row.actor.as_bytes());
     hasher.update((row.asks.len() as u64).to_be_bytes());
     for ask in &row.asks {
         bytes(&mut hasher, ask.recipient.as_bytes());
-        for number in [i64::from(ask.place), i64::from(ask.state), ask.changed] {
+        let standing = ask.standing.map(i64::from);
+        for number in [i64::from(ask.place), ask.changed]
+            .into_iter()
+            .chain(standing)
+        {
             hasher.update(number.to_be_bytes());
         }
+        ask.said.iter().for_each(|said| bytes(&mut hasher, said));
+    }
+    hasher.update((row.notes.len() as u64).to_be_bytes());
+    for note in &row.notes {
+        for text in [&note.account, &note.labels, &note.snoozed_until] {
+            bytes(&mut hasher, text.as_bytes());
+        }
+        hasher.update(note.read.to_be_bytes());
     }
     hasher.finalize().into()
 }
@@ -86,17 +102,17 @@ fn flaw_of_task(row: &TaskRow, applied: i64) -> Option<&'static str> {
     if !in_log(row.changed) || !row.asks.iter().all(|ask| in_log(ask.changed)) {
         return Some("it changed at a position that is not in the log");
     }
-    let before: Hash = match &row.previous {
-        None if row.number == 1 => [0; 32],
-        Some((number, hash)) if *number == row.number - 1 => match hash.as_slice().try_into() {
-            Ok(hash) => hash,
-            Err(_) => return Some("the hash before it is none"),
-        },
-        None | Some(_) => return Some("the sender's task before it is missing"),
-    };
-    let number = u64::try_from(row.number).unwrap_or(0);
-    if rules::chain(&before, number, &row.content)[..] != row.hash {
-        return Some("its content and the hash chain do not agree");
+    if let Some(previous) = &row.previous {
+        let Ok(previous): Result<Hash, _> = previous.as_slice().try_into() else {
+            return Some("the hash before it is none");
+        };
+        if row.number == 1 && previous != [0; 32] {
+            return Some("it is the sender's first entry, and there is a hash before it");
+        }
+        let number = u64::try_from(row.number).unwrap_or(0);
+        if rules::chain(&previous, number, &row.content)[..] != row.hash {
+            return Some("its content and the hash chain do not agree");
+        }
     }
     // Bytes that the chain vouches for, but that this release cannot read, were
     // written by a later one: no flaw.
@@ -114,21 +130,25 @@ fn flaw_of_task(row: &TaskRow, applied: i64) -> Option<&'static str> {
     None
 }
 
-/// Every entry that an account's row counts is a task today.
+/// Every entry that an account's row counts is a task or a change.
 fn flaw_of_account(row: &AccountRow) -> Option<&'static str> {
     if AccountName::new(&row.name).is_err() {
         return Some("it is not a name");
     }
+    if row.entries != row.number {
+        return Some("its entries are not all there");
+    }
     match &row.latest {
-        None => Some("it has sent nothing"),
+        None if row.latest_position.is_none() => None,
+        None => Some("its latest entry is missing"),
         Some((number, ..)) if *number != row.number => {
-            Some("its number is another one than its latest task's")
+            Some("its number is another one than its latest entry's")
         }
         Some((_, hash, _)) if *hash != row.head => {
-            Some("its head is another one than its latest task's")
+            Some("its head is another one than its latest entry's")
         }
         Some((_, _, epoch)) if *epoch != row.epoch => {
-            Some("its epoch is another one than its latest task's")
+            Some("its epoch is another one than its latest entry's")
         }
         Some(_) => None,
     }
@@ -137,7 +157,7 @@ fn flaw_of_account(row: &AccountRow) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::compare::AskRow;
+    use crate::store::compare::{AskRow, NoteRow};
     use yoshi_protocol::{Incarnation, cbor};
 
     fn rows() -> Rows {
@@ -148,7 +168,8 @@ mod tests {
         let ask = AskRow {
             recipient: "ana".into(),
             place: 0,
-            state: 0,
+            standing: [0, 0, -1, -1],
+            said: Default::default(),
             changed: 2048,
         };
         let row = TaskRow {
@@ -161,15 +182,27 @@ mod tests {
             sent_at: 9,
             hash: hash.clone(),
             content,
-            previous: Some((1, vec![7; 32])),
+            previous: Some(vec![7; 32]),
+            revised: None,
+            standing: [0; 6],
+            public: 2048,
+            actor: "ana".into(),
             asks: vec![ask],
+            notes: vec![NoteRow {
+                account: "ana".into(),
+                labels: "home".into(),
+                snoozed_until: String::new(),
+                read: 0,
+            }],
         };
         let account = AccountRow {
             name: "ana".into(),
             epoch: 5,
             number: 2,
             head: hash.clone(),
+            latest_position: Some(2048),
             latest: Some((2, hash, 5)),
+            entries: 2,
         };
         Rows {
             stream: Incarnation::random(),
@@ -192,8 +225,8 @@ mod tests {
             |rows| rows.tasks[0].content[20] ^= 1,
             |rows| rows.tasks[0].hash[3] ^= 1,
             |rows| rows.tasks[0].number = 3,
-            |rows| rows.tasks[0].previous = None,
-            |rows| rows.tasks[0].previous = Some((1, vec![6; 32])),
+            |rows| rows.tasks[0].previous = Some(vec![6; 32]),
+            |rows| rows.accounts[0].entries = 1,
             |rows| rows.tasks[0].id = TaskId::fresh().0,
             |rows| rows.tasks[0].changed = 4096,
             |rows| rows.tasks[0].asks.clear(),
@@ -226,7 +259,15 @@ mod tests {
             |row| row.content[0] ^= 1,
             |row| row.asks[0].recipient.push('x'),
             |row| row.asks[0].place += 1,
-            |row| row.asks[0].state += 1,
+            |row| row.asks[0].standing[0] += 1,
+            |row| row.asks[0].said[0].push(1),
+            |row| row.standing[5] += 1,
+            |row| row.revised = Some(vec![1]),
+            |row| row.public += 1,
+            |row| row.actor.push('x'),
+            |row| row.notes[0].labels.push('x'),
+            |row| row.notes[0].read += 1,
+            |row| row.notes.clear(),
             |row| row.asks[0].changed += 1,
             |row| row.asks.clear(),
         ];
@@ -252,12 +293,18 @@ mod tests {
             hash: vec![7; 32],
             content: b"content".to_vec(),
             previous: None,
+            revised: None,
+            standing: [0; 6],
+            public: 1024,
+            actor: "ana".into(),
             asks: vec![AskRow {
                 recipient: "bo".into(),
                 place: 0,
-                state: 0,
+                standing: [0, 0, -1, -1],
+                said: Default::default(),
                 changed: 1024,
             }],
+            notes: Vec::new(),
         };
         let hex: String = digest(&row)
             .iter()
@@ -265,7 +312,7 @@ mod tests {
             .collect();
         assert_eq!(
             hex,
-            "54775c35a4672f67177a03c7abd70858a35be5e452a7efea7472ba6ef7fbc928"
+            "0c05c6ce518983ea95c6c5a1ad356382c0d1c23e5e0193f18e9b15e5afe583c6"
         );
     }
 }

@@ -26,7 +26,7 @@ fn entry(account: &str, id: u128, epoch: u64, title: &str, at: u64) -> SendEntry
 fn sent(outcome: Outcome) -> Proof {
     match outcome {
         Outcome::Sent(proof) => proof,
-        Outcome::Rejected(code) => panic!("{code}"),
+        other => panic!("{other:?}"),
     }
 }
 

@@ -7,46 +7,73 @@ use bytes::Bytes;
 use tokio_postgres::{Client, Error, Row, Statement};
 use uuid::Uuid;
 use yoshi_protocol::{AccountName, Epoch, Position, TaskId};
-use yoshi_replica::{Param, Query, Writes, move_cursor};
+use yoshi_replica::{Param, Query, Write, Writes, move_cursor};
 
+use super::changing;
 use crate::rules::{Account, Changes, Earlier, Hash, Proof, Send, WorkingSet};
 
 /// The statements of the connection that applies the log.
 pub struct Statements {
     read: Statement,
     write: Statement,
+    accounts: Statement,
+    sends: Statement,
+    asks: Statement,
+    changing: changing::Statements,
 }
 
 /// The accounts named `$1`, and the earlier sends with the ids `$2`, in one
 /// answer: an account is a row without an id.
 const READ: &str = "-- apply: read
-    SELECT NULL::uuid AS id, name, epoch, number, NULL::bigint AS position, head AS hash,
+    SELECT NULL::uuid AS id, name, epoch, number, latest AS position, head AS hash,
            NULL::bytea AS content
     FROM account WHERE name = ANY($1::text[])
     UNION ALL
     SELECT id, sender, epoch, number, position, hash, content
     FROM task WHERE id = ANY($2::uuid[])";
 
-/// `$4`–`$7` accounts; `$8`–`$15` tasks; `$16`–`$19` asks.
+/// `$4`–`$8` accounts; `$9`–`$17` tasks; `$18`–`$21` asks.
 const WRITE: &str = move_cursor!(
     "accounts AS (
-        INSERT INTO account (name, epoch, number, head)
-        SELECT * FROM UNNEST($4::text[], $5::bigint[], $6::bigint[], $7::bytea[])
+        INSERT INTO account (name, epoch, number, head, latest)
+        SELECT * FROM UNNEST($4::text[], $5::bigint[], $6::bigint[], $7::bytea[], $8::bigint[])
         ON CONFLICT (name) DO UPDATE
-        SET epoch = EXCLUDED.epoch, number = EXCLUDED.number, head = EXCLUDED.head
+        SET epoch = EXCLUDED.epoch, number = EXCLUDED.number, head = EXCLUDED.head,
+            latest = EXCLUDED.latest
     ), tasks AS (
-        INSERT INTO task (id, sender, number, position, changed, epoch, sent_at, hash, content)
-        SELECT id, sender, number, position, position, epoch, sent_at, hash, content
-        FROM UNNEST($8::uuid[], $9::text[], $10::bigint[], $11::bigint[], $12::bigint[],
-                    $13::bigint[], $14::bytea[], $15::bytea[])
-             AS sent (id, sender, number, position, epoch, sent_at, hash, content)
+        INSERT INTO task (id, sender, number, position, changed, epoch, sent_at, hash, previous,
+                          content)
+        SELECT id, sender, number, position, position, epoch, sent_at, hash, previous, content
+        FROM UNNEST($9::uuid[], $10::text[], $11::bigint[], $12::bigint[], $13::bigint[],
+                    $14::bigint[], $15::bytea[], $16::bytea[], $17::bytea[])
+             AS sent (id, sender, number, position, epoch, sent_at, hash, previous, content)
     ), asks AS (
         INSERT INTO ask (task, recipient, place, state, changed)
         SELECT task, recipient, place, 0, changed
-        FROM UNNEST($16::uuid[], $17::text[], $18::smallint[], $19::bigint[])
+        FROM UNNEST($18::uuid[], $19::text[], $20::smallint[], $21::bigint[])
              AS asked (task, recipient, place, changed)
     )"
 );
+
+/// The same without the cursor, for a batch that also changes tasks.
+const ACCOUNTS: &str = "-- apply: accounts
+    INSERT INTO account (name, epoch, number, head, latest)
+    SELECT * FROM UNNEST($1::text[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bigint[])
+    ON CONFLICT (name) DO UPDATE
+    SET epoch = EXCLUDED.epoch, number = EXCLUDED.number, head = EXCLUDED.head,
+        latest = EXCLUDED.latest";
+const SENDS: &str = "-- apply: sends
+    INSERT INTO task (id, sender, number, position, changed, epoch, sent_at, hash, previous,
+                      content)
+    SELECT id, sender, number, position, position, epoch, sent_at, hash, previous, content
+    FROM UNNEST($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[],
+                $6::bigint[], $7::bytea[], $8::bytea[], $9::bytea[])
+         AS sent (id, sender, number, position, epoch, sent_at, hash, previous, content)";
+const ASKS: &str = "-- apply: asks
+    INSERT INTO ask (task, recipient, place, state, changed)
+    SELECT task, recipient, place, 0, changed
+    FROM UNNEST($1::uuid[], $2::text[], $3::smallint[], $4::bigint[])
+         AS asked (task, recipient, place, changed)";
 
 impl Statements {
     /// Prepares them on a connection.
@@ -57,6 +84,10 @@ impl Statements {
         Ok(Self {
             read: client.prepare(READ).await?,
             write: client.prepare(WRITE).await?,
+            accounts: client.prepare(ACCOUNTS).await?,
+            sends: client.prepare(SENDS).await?,
+            asks: client.prepare(ASKS).await?,
+            changing: changing::Statements::prepare(client).await?,
         })
     }
 
@@ -69,9 +100,18 @@ impl Statements {
         }
     }
 
+    /// The statements about changes of tasks.
+    #[must_use]
+    pub const fn changing(&self) -> &changing::Statements {
+        &self.changing
+    }
+
     /// Everything that a batch changes.
     #[must_use]
-    pub fn write(&self, changes: Changes) -> Writes {
+    pub fn write(&self, changes: Changes, rows: changing::Rows) -> Writes {
+        if !rows.is_empty() {
+            return Writes::Each(self.write_each(changes, rows));
+        }
         if changes.sends.is_empty() {
             return Writes::Each(Vec::new());
         }
@@ -84,6 +124,39 @@ impl Statements {
             params,
         })
     }
+
+    /// A batch with changes of tasks: a task may be sent and changed by the same
+    /// batch, which one statement could not write.
+    fn write_each(&self, changes: Changes, rows: changing::Rows) -> Vec<Write> {
+        let mut writes = vec![Write {
+            rows: changes.accounts.len() as u64,
+            query: query(&self.accounts, account_params(changes.accounts)),
+        }];
+        if !changes.sends.is_empty() {
+            let asked = changes
+                .sends
+                .iter()
+                .map(|send| send.recipients.len() as u64);
+            let asks = Write {
+                rows: asked.sum(),
+                query: query(&self.asks, ask_params(&changes.sends)),
+            };
+            writes.push(Write {
+                rows: changes.sends.len() as u64,
+                query: query(&self.sends, task_params(changes.sends)),
+            });
+            writes.push(asks);
+        }
+        writes.extend(self.changing.write(rows));
+        writes
+    }
+}
+
+pub(super) fn query(statement: &Statement, params: Vec<Param>) -> Query {
+    Query {
+        statement: statement.clone(),
+        params,
+    }
 }
 
 fn account_params(accounts: BTreeMap<AccountName, Account>) -> Vec<Param> {
@@ -92,17 +165,20 @@ fn account_params(accounts: BTreeMap<AccountName, Account>) -> Vec<Param> {
     let mut epochs = Vec::with_capacity(count);
     let mut numbers = Vec::with_capacity(count);
     let mut heads = Vec::with_capacity(count);
+    let mut latest = Vec::with_capacity(count);
     for (name, account) in accounts {
         names.push(String::from(name));
         epochs.push(stored_epoch(account.epoch));
         numbers.push(signed(account.number));
         heads.push(account.head.to_vec());
+        latest.push(account.latest.map(Position::to_i64));
     }
     vec![
         Box::new(names),
         Box::new(epochs),
         Box::new(numbers),
         Box::new(heads),
+        Box::new(latest),
     ]
 }
 
@@ -115,6 +191,7 @@ fn task_params(sends: Vec<Send>) -> Vec<Param> {
     let mut epochs = Vec::with_capacity(count);
     let mut times = Vec::with_capacity(count);
     let mut hashes = Vec::with_capacity(count);
+    let mut previous = Vec::with_capacity(count);
     let mut contents = Vec::with_capacity(count);
     for send in sends {
         ids.push(send.id.0);
@@ -124,6 +201,7 @@ fn task_params(sends: Vec<Send>) -> Vec<Param> {
         epochs.push(stored_epoch(send.epoch));
         times.push(send.sent_at.0);
         hashes.push(send.hash.to_vec());
+        previous.push(send.previous.to_vec());
         contents.push(Vec::from(send.content));
     }
     vec![
@@ -134,6 +212,7 @@ fn task_params(sends: Vec<Send>) -> Vec<Param> {
         Box::new(epochs),
         Box::new(times),
         Box::new(hashes),
+        Box::new(previous),
         Box::new(contents),
     ]
 }
@@ -174,12 +253,14 @@ pub fn working_set(rows: &[Row]) -> Result<WorkingSet, Error> {
         let hash = hash(row, "hash")?;
         let Some(id) = row.try_get("id")? else {
             let epoch = Epoch(unsigned(row.try_get("epoch")?));
+            let latest: Option<i64> = row.try_get("position")?;
             accounts.insert(
                 name,
                 Account {
                     epoch,
                     number,
                     head: hash,
+                    latest: latest.map(Position::from_i64),
                 },
             );
             continue;
@@ -216,11 +297,11 @@ pub(super) fn hash(row: &Row, column: &str) -> Result<Hash, Error> {
     Ok(bytes.try_into().expect("the rules store whole hashes"))
 }
 
-fn signed(number: u64) -> i64 {
+pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).expect("nobody sends 2^63 tasks")
 }
 
-fn stored_epoch(epoch: Epoch) -> i64 {
+pub(super) fn stored_epoch(epoch: Epoch) -> i64 {
     epoch
         .to_i64()
         .expect("entries with larger epochs are not applied")

@@ -32,12 +32,32 @@ pub struct TaskRow {
     pub sent_at: i64,
     /// The head of the sender's chain after it.
     pub hash: Vec<u8>,
+    /// The head of the sender's chain before it; none if an earlier release applied it.
+    pub previous: Option<Vec<u8>>,
     /// The encoded task.
     pub content: Vec<u8>,
-    /// Number and hash of the sender's task before it, if there is one.
-    pub previous: Option<(i64, Vec<u8>)>,
+    /// The encoded task as last revised.
+    pub revised: Option<Vec<u8>>,
+    /// How often it was revised, and what follows from its asks: the columns
+    /// revision, withdrawn, status, `needs_sender`, comments, reminders.
+    pub standing: [i64; 6],
+    /// The position of the latest change that everybody concerned sees.
+    pub public: i64,
+    /// Whose that was.
+    pub actor: String,
     /// By place.
     pub asks: Vec<AskRow>,
+    /// By account.
+    pub notes: Vec<NoteRow>,
+}
+
+impl TaskRow {
+    /// The position of the latest change that anybody sees.
+    #[must_use]
+    pub fn latest(&self) -> i64 {
+        let asks = self.asks.iter().map(|ask| ask.changed);
+        asks.fold(self.changed, i64::max)
+    }
 }
 
 /// What one recipient was asked.
@@ -47,10 +67,26 @@ pub struct AskRow {
     pub recipient: String,
     /// The recipient's place in the task's list, from 0.
     pub place: i16,
-    /// How it stands.
-    pub state: i16,
+    /// How it stands, and how far: state and percent; and how it stood before,
+    /// -1 for not at all.
+    pub standing: [i16; 4],
+    /// Answer and reason, now and before; empty for none.
+    pub said: [Vec<u8>; 4],
     /// The position of its latest change.
     pub changed: i64,
+}
+
+/// What one account notes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoteRow {
+    /// Whose.
+    pub account: String,
+    /// One per line.
+    pub labels: String,
+    /// Empty for none.
+    pub snoozed_until: String,
+    /// Up to where it has read.
+    pub read: i64,
 }
 
 /// An account, and its latest task.
@@ -64,8 +100,12 @@ pub struct AccountRow {
     pub number: i64,
     /// The head of its chain.
     pub head: Vec<u8>,
-    /// Number, hash and epoch of its latest task, if there is one.
+    /// The position of its latest entry; none if an earlier release applied it.
+    pub latest_position: Option<i64>,
+    /// Number, hash and epoch of that entry, if it is there.
     pub latest: Option<(i64, Vec<u8>, i64)>,
+    /// How many entries of it there are.
+    pub entries: i64,
 }
 
 /// Rows of one moment.
@@ -101,41 +141,37 @@ pub struct Sizes {
     pub recent: u32,
 }
 
-/// Tasks that `$from` selects, with the one before each. Today a task's row never
-/// changes after the send, so that `changed` orders a sender's tasks by number;
-/// an index stands for it.
+/// Tasks that `$from` selects, with how many changes the history of each holds.
 macro_rules! tasks {
     ($name:literal, $from:literal) => {
         concat!(
             $name,
             "
-    SELECT t.id, t.sender, t.number, t.position, t.changed, t.epoch, t.sent_at, t.hash,
-           t.content, p.number AS previous_number, p.hash AS previous_hash
+    SELECT id, sender, number, position, changed, epoch, sent_at, hash, previous, content,
+           revised, revision, withdrawn, status, needs_sender, comments, reminders,
+           coalesce(public, position) AS public, coalesce(actor, sender) AS actor
     FROM (",
             $from,
-            ") AS t
-    LEFT JOIN LATERAL (
-        SELECT number, hash FROM task
-        WHERE sender = t.sender AND changed < t.changed
-        ORDER BY changed DESC LIMIT 1
-    ) AS p ON true"
+            ") AS t"
         )
     };
 }
 
-/// Accounts that `$from` selects, with the latest task of each.
+/// Accounts that `$from` selects, with the latest entry of each, and how many there are.
 macro_rules! accounts {
     ($name:literal, $from:literal) => {
         concat!(
             $name,
             "
-    SELECT a.name, a.epoch, a.number, a.head, l.number AS latest_number,
-           l.hash AS latest_hash, l.epoch AS latest_epoch
+    SELECT a.name, a.epoch, a.number, a.head, a.latest, l.number AS latest_number,
+           l.hash AS latest_hash, l.epoch AS latest_epoch,
+           (SELECT count(*) FROM task WHERE sender = a.name)
+               + (SELECT count(*) FROM change WHERE account = a.name) AS entries
     FROM account AS a
     LEFT JOIN LATERAL (
-        SELECT number, hash, epoch FROM task
-        WHERE sender = a.name
-        ORDER BY changed DESC LIMIT 1
+        SELECT number, hash, epoch FROM task WHERE position = a.latest AND sender = a.name
+        UNION ALL
+        SELECT number, hash, epoch FROM change WHERE position = a.latest AND account = a.name
     ) AS l ON true
     WHERE ",
             $from
@@ -176,8 +212,13 @@ const WALK_ACCOUNTS: &str = accounts!(
 const THESE_ACCOUNTS: &str = accounts!("-- compare: these accounts", "a.name = ANY($1)");
 
 const ASKS: &str = "-- compare: asks
-    SELECT task, recipient, place, state, changed FROM ask
-    WHERE task = ANY($1) ORDER BY task, place, recipient";
+    SELECT task, recipient, place, state, percent, answer, reason, before_state, before_percent,
+           before_answer, before_reason, changed
+    FROM ask WHERE task = ANY($1) ORDER BY task, place, recipient";
+
+const NOTES: &str = "-- compare: notes
+    SELECT task, account, labels, coalesce(snoozed_until, '') AS snoozed_until, read
+    FROM note WHERE task = ANY($1) ORDER BY task, account";
 
 /// The rows that follow in the walk, the latest ones, and where the walk goes on.
 /// One that has reached the end begins again; answers whether both have.
@@ -293,8 +334,8 @@ async fn tasks(
 }
 
 fn task(row: &Row) -> Result<TaskRow, tokio_postgres::Error> {
-    let previous: Option<i64> = row.try_get("previous_number")?;
-    let hash: Option<Vec<u8>> = row.try_get("previous_hash")?;
+    let number = |name| Ok(i64::from(row.try_get::<_, i32>(name)?));
+    let flag = |name| Ok(i64::from(row.try_get::<_, bool>(name)?));
     Ok(TaskRow {
         id: row.try_get("id")?,
         sender: row.try_get("sender")?,
@@ -304,9 +345,21 @@ fn task(row: &Row) -> Result<TaskRow, tokio_postgres::Error> {
         epoch: row.try_get("epoch")?,
         sent_at: row.try_get("sent_at")?,
         hash: row.try_get("hash")?,
+        previous: row.try_get("previous")?,
         content: row.try_get("content")?,
-        previous: previous.zip(hash),
+        revised: row.try_get("revised")?,
+        standing: [
+            number("revision")?,
+            flag("withdrawn")?,
+            i64::from(row.try_get::<_, i16>("status")?),
+            flag("needs_sender")?,
+            number("comments")?,
+            number("reminders")?,
+        ],
+        public: row.try_get("public")?,
+        actor: row.try_get("actor")?,
         asks: Vec::new(),
+        notes: Vec::new(),
     })
 }
 
@@ -318,18 +371,52 @@ async fn with_asks(
     let statement = snapshot.prepare_cached(ASKS).await?;
     let mut asks: HashMap<Uuid, Vec<AskRow>> = HashMap::new();
     for row in snapshot.query(&statement, &[&ids]).await? {
-        let ask = AskRow {
-            recipient: row.try_get("recipient")?,
-            place: row.try_get("place")?,
-            state: row.try_get("state")?,
-            changed: row.try_get("changed")?,
+        asks.entry(row.try_get("task")?)
+            .or_default()
+            .push(ask(&row)?);
+    }
+    let statement = snapshot.prepare_cached(NOTES).await?;
+    let mut notes: HashMap<Uuid, Vec<NoteRow>> = HashMap::new();
+    for row in snapshot.query(&statement, &[&ids]).await? {
+        let note = NoteRow {
+            account: row.try_get("account")?,
+            labels: row.try_get("labels")?,
+            snoozed_until: row.try_get("snoozed_until")?,
+            read: row.try_get("read")?,
         };
-        asks.entry(row.try_get("task")?).or_default().push(ask);
+        notes.entry(row.try_get("task")?).or_default().push(note);
     }
     for task in tasks {
         task.asks = asks.remove(&task.id).unwrap_or_default();
+        task.notes = notes.remove(&task.id).unwrap_or_default();
     }
     Ok(())
+}
+
+fn ask(row: &Row) -> Result<AskRow, tokio_postgres::Error> {
+    let before = |name| Ok(row.try_get::<_, Option<i16>>(name)?.unwrap_or(-1));
+    let bytes = |name| Ok(row.try_get::<_, Option<Vec<u8>>>(name)?.unwrap_or_default());
+    let text = |name| {
+        let text: Option<String> = row.try_get(name)?;
+        Ok(text.unwrap_or_default().into_bytes())
+    };
+    Ok(AskRow {
+        recipient: row.try_get("recipient")?,
+        place: row.try_get("place")?,
+        standing: [
+            row.try_get("state")?,
+            row.try_get("percent")?,
+            before("before_state")?,
+            before("before_percent")?,
+        ],
+        said: [
+            bytes("answer")?,
+            text("reason")?,
+            bytes("before_answer")?,
+            text("before_reason")?,
+        ],
+        changed: row.try_get("changed")?,
+    })
 }
 
 async fn accounts(
@@ -352,6 +439,8 @@ fn account(row: &Row) -> Result<AccountRow, tokio_postgres::Error> {
         epoch: row.try_get("epoch")?,
         number: row.try_get("number")?,
         head: row.try_get("head")?,
+        latest_position: row.try_get("latest")?,
         latest: latest.map(|((number, hash), epoch)| (number, hash, epoch)),
+        entries: row.try_get("entries")?,
     })
 }

@@ -92,7 +92,7 @@ pub async fn forget(pool: &Pool, stream: &str, life: Incarnation) -> Result<(), 
     transaction
         .batch_execute(
             "-- fork: forget\n\
-             TRUNCATE account, task, ask;\
+             TRUNCATE account, task, ask, note, change;\
              DELETE FROM comparison;\
              INSERT INTO comparison DEFAULT VALUES",
         )

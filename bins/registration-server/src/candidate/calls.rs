@@ -15,7 +15,7 @@ use yoshi_replica::{Handle, SubmitError};
 use yoshi_service::request;
 
 use crate::election::{Input, Role, Written};
-use crate::lease::Lease;
+use crate::lease::{self, Lease};
 use crate::limit::CLAIM_PAUSE;
 use crate::rules::Outcome;
 
@@ -72,8 +72,13 @@ impl Calls {
 
     pub(super) async fn read_lease(&self) -> Input {
         let view = self.lease.read().await;
-        if let Err(error) = &view {
-            tracing::debug!(%error, "the lease was not read");
+        match &view {
+            Ok(_) => {}
+            // Nobody takes a lease that a later release may hold, so somebody must see this.
+            Err(lease::Error::Value(error)) => {
+                tracing::error!(%error, "the lease cannot be read, and is left as it is: {error}");
+            }
+            Err(error) => tracing::debug!(%error, "the lease was not read"),
         }
         Input::LeaseRead(view.ok())
     }
