@@ -13,6 +13,8 @@ pub const OF_MESSAGE_SERVERS: &[&str] = &[
     "SELECT to_jsonb(account)::text FROM account ORDER BY name",
     "SELECT to_jsonb(task)::text FROM task ORDER BY position",
     "SELECT to_jsonb(ask)::text FROM ask ORDER BY task, place",
+    "SELECT to_jsonb(note)::text FROM note ORDER BY task, account",
+    "SELECT to_jsonb(change)::text FROM change ORDER BY position",
 ];
 
 /// The tables that follow from the accounts log alone.

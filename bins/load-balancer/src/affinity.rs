@@ -16,6 +16,8 @@ pub struct Homes {
     accounts: HashMap<AccountName, Home>,
     /// How many accounts each server is home of, assignments in flight included.
     counts: HashMap<ServerId, u64>,
+    /// The accounts whose entry a later release wrote, and its revision.
+    unreadable: HashMap<AccountName, u64>,
 }
 
 /// What is known of one account.
@@ -56,8 +58,39 @@ impl Homes {
         }
     }
 
+    /// Whether the account's entry is of a later release: it must not be written over.
+    pub fn is_unreadable(&self, account: &AccountName) -> bool {
+        self.unreadable.contains_key(account)
+    }
+
+    /// The bucket holds an entry of a later release. Until another one replaces
+    /// it, the account has no home here. One that comes late changes nothing.
+    pub fn unreadable(&mut self, account: AccountName, revision: u64) {
+        let known = self.accounts.get(&account);
+        if known.is_none_or(|home| home.revision <= revision) {
+            self.deleted(&account, revision);
+            let latest = self.unreadable.entry(account).or_default();
+            *latest = revision.max(*latest);
+        }
+    }
+
+    /// Whether a change came before the entry that cannot be read; if it came
+    /// after it, that entry is gone.
+    fn is_late(&mut self, account: &AccountName, revision: u64) -> bool {
+        match self.unreadable.get(account) {
+            Some(unreadable) if revision <= *unreadable => true,
+            _ => {
+                self.unreadable.remove(account);
+                false
+            }
+        }
+    }
+
     /// The bucket holds this entry. Entries that come again or late change nothing.
     pub fn stored(&mut self, account: AccountName, affinity: Affinity, revision: u64) {
+        if self.is_late(&account, revision) {
+            return;
+        }
         let home = Home {
             latest: affinity,
             stands: true,
@@ -81,6 +114,9 @@ impl Homes {
 
     /// The bucket holds a marker of deletion. One that comes late changes nothing.
     pub fn deleted(&mut self, account: &AccountName, revision: u64) {
+        if self.is_late(account, revision) {
+            return;
+        }
         if let Some(home) = self.accounts.get_mut(account)
             && home.revision < revision
         {
@@ -94,6 +130,7 @@ impl Homes {
 
     /// The leader holds nothing for the account: the bucket was lost, or never had it.
     pub fn absent(&mut self, account: &AccountName) {
+        self.unreadable.remove(account);
         if let Some(home) = self.accounts.get_mut(account) {
             home.revision = 0;
             if std::mem::replace(&mut home.stands, false) {
@@ -201,6 +238,34 @@ mod tests {
         homes.stored(name("ana"), at(one, 7), 1);
         assert_eq!(homes.standing(&name("ana")).revision, 1);
         assert_eq!(homes.accounts_of(one), 1);
+    }
+
+    #[test]
+    fn an_entry_of_a_later_release_takes_the_home_away_until_it_is_replaced() {
+        let one = ServerId::random();
+        let mut homes = Homes::default();
+        homes.stored(name("ana"), at(one, 5), 1);
+        homes.unreadable(name("ana"), 3);
+        assert!(homes.is_unreadable(&name("ana")));
+        assert_eq!(homes.get(&name("ana")), None);
+        assert_eq!(homes.accounts_of(one), 0);
+        assert!(homes.homed_at(|_| true, 4).is_empty());
+        // What came before it changes nothing, nor does the same again.
+        homes.stored(name("ana"), at(one, 6), 2);
+        homes.deleted(&name("ana"), 2);
+        homes.unreadable(name("ana"), 3);
+        assert!(homes.is_unreadable(&name("ana")));
+        homes.stored(name("ana"), at(one, 7), 4);
+        assert!(!homes.is_unreadable(&name("ana")));
+        assert_eq!(homes.get(&name("ana")), Some(at(one, 7)));
+        // It comes late.
+        homes.unreadable(name("ana"), 3);
+        assert_eq!(homes.get(&name("ana")), Some(at(one, 7)));
+        // Of an account that was not known before.
+        homes.unreadable(name("ben"), 5);
+        assert!(homes.is_unreadable(&name("ben")));
+        homes.deleted(&name("ben"), 6);
+        assert!(!homes.is_unreadable(&name("ben")));
     }
 
     #[test]

@@ -13,8 +13,8 @@ use async_nats::jetstream::stream::LastRawMessageErrorKind;
 use metrics::counter;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
-use yoshi_protocol::cbor::{self, Bound};
-use yoshi_protocol::message::roster::Affinity;
+use yoshi_protocol::cbor;
+use yoshi_protocol::message::roster::{self, Affinity, ValueError};
 use yoshi_protocol::{AccountName, ErrorCode, ErrorReply, Millis};
 
 use crate::forward::{Forwarder, Request};
@@ -129,6 +129,7 @@ impl Assigner {
             let (next, revision) = match self.view.with(|view| view.plan(account, Millis::now())) {
                 Plan::Keep(home) => return Ok(home),
                 Plan::NoneServing => return Err(none_serving()),
+                Plan::Unreadable => return Err(unreadable(account)),
                 Plan::Assign { next, revision } => (next, revision),
             };
             let lost = match self.write(account, next, revision).await {
@@ -190,11 +191,14 @@ impl Assigner {
         let last = self.store.stream.get_last_raw_message_by_subject(&subject);
         match last.await {
             Ok(message) => {
-                let home = cbor::decode::<Affinity>(&message.payload, Bound::REQUEST);
+                let home = roster::decode_value::<Affinity>(&message.payload);
                 let deleted = message.headers.get("KV-Operation").is_some();
                 self.view.with(|view| match home {
                     Ok(home) if !deleted => {
                         view.homes.stored(account.clone(), home, message.sequence);
+                    }
+                    Err(ValueError::Later(_)) if !deleted => {
+                        view.homes.unreadable(account.clone(), message.sequence);
                     }
                     _ => view.homes.deleted(account, message.sequence),
                 });
@@ -252,6 +256,15 @@ pub(crate) fn none_serving() -> ErrorReply {
     ErrorReply::new(
         ErrorCode::Unavailable,
         "no message server is serving now; ask again later",
+    )
+}
+
+fn unreadable(account: &AccountName) -> ErrorReply {
+    ErrorReply::new(
+        ErrorCode::Unavailable,
+        format!(
+            "a later release of the load balancer wrote where {account} lives: ask again, or run that release"
+        ),
     )
 }
 

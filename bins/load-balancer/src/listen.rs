@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::{MissedTickBehavior, interval};
 use yoshi_protocol::cbor::{self, Bound};
 use yoshi_protocol::message::roster::{
-    Affinity, DownReason, MsDown, NewPrimReg, PingMs, PrimaryLease,
+    self, Affinity, DownReason, MsDown, NewPrimReg, PingMs, PrimaryLease, ValueError,
 };
 use yoshi_protocol::{AccountName, subject};
 use yoshi_service::liveness::SILENT_MAX;
@@ -85,7 +85,7 @@ pub(crate) fn lease(view: &SharedView, entry: &Entry) {
         }
         return;
     }
-    match cbor::decode::<PrimaryLease>(&entry.value, Bound::REQUEST) {
+    match roster::decode_value::<PrimaryLease>(&entry.value) {
         Ok(lease) => {
             if view.with(|view| view.primary.leased(lease, entry.revision)) {
                 note_primary(&NewPrimReg {
@@ -107,9 +107,13 @@ pub(crate) fn affinity(view: &SharedView, entry: &Entry) {
     if entry.operation != Operation::Put {
         return view.with(|view| view.homes.deleted(&account, entry.revision));
     }
-    match cbor::decode::<Affinity>(&entry.value, Bound::REQUEST) {
+    match roster::decode_value::<Affinity>(&entry.value) {
         Ok(home) => view.with(|view| view.homes.stored(account, home, entry.revision)),
-        Err(error) => {
+        Err(error @ ValueError::Later(_)) => {
+            tracing::error!(account = %account, %error, "home of {account} is left as it is: {error}");
+            view.with(|view| view.homes.unreadable(account, entry.revision));
+        }
+        Err(error @ ValueError::Malformed(_)) => {
             tracing::error!(account = %account, %error, "home of {account} cannot be read");
             // As if there were none: the next request writes a good one.
             view.with(|view| view.homes.deleted(&account, entry.revision));

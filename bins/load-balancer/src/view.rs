@@ -54,6 +54,9 @@ pub enum Plan {
     },
     /// A server that serves, and there is none.
     NoneServing,
+    /// A load balancer that knows what its entry in the bucket says: a later
+    /// release wrote it.
+    Unreadable,
 }
 
 impl View {
@@ -83,6 +86,9 @@ impl View {
     pub fn plan(&mut self, account: &AccountName, now: Millis) -> Plan {
         if let Some(home) = self.route(account) {
             return Plan::Keep(home);
+        }
+        if self.homes.is_unreadable(account) {
+            return Plan::Unreadable;
         }
         let Some(server) = self.least_loaded() else {
             return Plan::NoneServing;
@@ -209,6 +215,15 @@ mod tests {
         };
         let plan = view.plan(&name("ana"), Millis(1_000));
         assert_eq!(plan, Plan::Assign { next, revision: 7 });
+    }
+
+    #[test]
+    fn an_entry_of_a_later_release_is_left_as_it_is() {
+        let mut view = view(&[(1, MsState::Serving, 0)]);
+        view.homes.unreadable(name("ana"), 3);
+        assert_eq!(view.plan(&name("ana"), Millis(1_000)), Plan::Unreadable);
+        view.homes.deleted(&name("ana"), 4);
+        assert_eq!(assigned(&mut view, "ana").server, id(1));
     }
 
     #[test]

@@ -15,19 +15,19 @@ const PAGE_ENTRIES: usize = 8;
 
 /// Accounts, and every operation that had an effect.
 #[derive(Debug, Default)]
-pub struct Accounts {
+pub(crate) struct Accounts {
     /// The latest primary.
-    pub primary: Primary,
+    pub(crate) primary: Primary,
     /// Accounts by name.
-    pub accounts: BTreeMap<AccountName, Account>,
+    pub(crate) accounts: BTreeMap<AccountName, Account>,
     /// Entries that had an effect, by their place.
-    pub log: BTreeMap<Position, AccountEntry>,
+    pub(crate) log: BTreeMap<Position, AccountEntry>,
     done: BTreeMap<Uuid, Position>,
 }
 
 /// What a transaction writes.
 #[derive(Debug, Clone, Default)]
-pub struct Change {
+pub(crate) struct Change {
     primary: Option<Primary>,
     accounts: Vec<(AccountName, Account)>,
     log: Vec<(Position, AccountEntry)>,
@@ -36,7 +36,7 @@ pub struct Change {
 impl Accounts {
     /// Whether an operation was applied.
     #[must_use]
-    pub fn is_done(&self, id: Uuid) -> bool {
+    pub(crate) fn is_done(&self, id: Uuid) -> bool {
         self.done.contains_key(&id)
     }
 

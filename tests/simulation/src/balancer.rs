@@ -44,7 +44,7 @@ enum Step {
 }
 
 /// A load balancer. All that it has is in memory.
-pub struct Balancer {
+pub(crate) struct Balancer {
     index: usize,
     bug: Option<Bug>,
     view: View,
@@ -58,7 +58,12 @@ pub struct Balancer {
 
 impl Balancer {
     /// A load balancer that starts now.
-    pub fn start(index: usize, life: u64, context: &mut Context<'_>, bug: Option<Bug>) -> Self {
+    pub(crate) fn start(
+        index: usize,
+        life: u64,
+        context: &mut Context<'_>,
+        bug: Option<Bug>,
+    ) -> Self {
         let mut balancer = Self {
             index,
             bug,
@@ -78,12 +83,12 @@ impl Balancer {
 
     /// Whether it takes requests.
     #[must_use]
-    pub fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&self) -> bool {
         self.synced && self.listened
     }
 
     /// Something came in.
-    pub fn on_message(&mut self, context: &mut Context<'_>, message: Message) {
+    pub(crate) fn on_message(&mut self, context: &mut Context<'_>, message: Message) {
         match message {
             Message::Ping(ping) => {
                 self.view.roster.ping(ping, context.instant());
@@ -118,7 +123,7 @@ impl Balancer {
     }
 
     /// A timer ran out; `connected`: NATS is there.
-    pub fn on_timer(&mut self, context: &mut Context<'_>, timer: Timer, connected: bool) {
+    pub(crate) fn on_timer(&mut self, context: &mut Context<'_>, timer: Timer, connected: bool) {
         match timer {
             Timer::Sweep => {
                 self.view.roster.sweep(context.instant(), connected);
@@ -207,7 +212,7 @@ impl Balancer {
     fn attempt(&mut self, context: &mut Context<'_>, account: AccountName) {
         match self.view.plan(&account, context.wall()) {
             Plan::Keep(home) => self.finish(context, &account, Some(home)),
-            Plan::NoneServing => self.finish(context, &account, None),
+            Plan::NoneServing | Plan::Unreadable => self.finish(context, &account, None),
             Plan::Assign { next, revision } => {
                 let token = self.token();
                 let Some(assigning) = self.assigning.get_mut(&account) else {

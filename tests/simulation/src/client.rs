@@ -42,7 +42,7 @@ struct Sending {
 }
 
 /// A client of one account.
-pub struct Client {
+pub(crate) struct Client {
     index: usize,
     account: AccountName,
     everybody: Vec<AccountName>,
@@ -61,7 +61,7 @@ pub struct Client {
 impl Client {
     /// A client that begins with its first timers.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         index: usize,
         everybody: &[AccountName],
         servers: usize,
@@ -85,17 +85,22 @@ impl Client {
 
     /// The slots in which it works: one or two tasks at a time.
     #[must_use]
-    pub fn slots(&self) -> u64 {
+    pub(crate) fn slots(&self) -> u64 {
         1 + u64::from(self.index.is_multiple_of(3))
     }
 
     /// Its last tasks, once begun: each must be done at the end.
-    pub fn last_tasks(&self) -> impl Iterator<Item = Option<TaskId>> {
+    pub(crate) fn last_tasks(&self) -> impl Iterator<Item = Option<TaskId>> {
         self.finished.values().copied()
     }
 
     /// A timer ran out.
-    pub fn on_timer(&mut self, context: &mut Context<'_>, timer: Timer, history: &mut History) {
+    pub(crate) fn on_timer(
+        &mut self,
+        context: &mut Context<'_>,
+        timer: Timer,
+        history: &mut History,
+    ) {
         match timer {
             Timer::Next(slot) => self.next(context, slot, history),
             Timer::Attempt(number) => self.answered(
@@ -109,7 +114,7 @@ impl Client {
     }
 
     /// An answer came in.
-    pub fn on_message(
+    pub(crate) fn on_message(
         &mut self,
         context: &mut Context<'_>,
         message: Message,
@@ -126,7 +131,7 @@ impl Client {
         }
         let now = context.now;
         if now < self.quiet {
-            match context.random.next() % 10 {
+            match context.random.number() % 10 {
                 0..6 => self.begin(context, slot, history),
                 6 => self.repeat(context, history),
                 _ => {

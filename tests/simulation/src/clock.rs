@@ -8,19 +8,19 @@ use std::time::{Duration, Instant};
 use yoshi_protocol::Millis;
 
 /// Virtual microseconds since the start of the run.
-pub type Micros = u64;
+pub(crate) type Micros = u64;
 
 /// A millisecond of virtual time.
-pub const MILLI: Micros = 1_000;
+pub(crate) const MILLI: Micros = 1_000;
 /// A second of virtual time.
-pub const SECOND: Micros = 1_000_000;
+pub(crate) const SECOND: Micros = 1_000_000;
 
 /// The wall clock at the start of every run.
 const START: i64 = 1_790_000_000_000;
 
 /// What is to happen, in order of time, and of its making among equals.
 #[derive(Debug)]
-pub struct Schedule<E> {
+pub(crate) struct Schedule<E> {
     now: Micros,
     made: u64,
     heap: BinaryHeap<Slot<E>>,
@@ -67,19 +67,19 @@ impl<E> Default for Schedule<E> {
 impl<E> Schedule<E> {
     /// Now.
     #[must_use]
-    pub fn now(&self) -> Micros {
+    pub(crate) fn now(&self) -> Micros {
         self.now
     }
 
     /// Something happens after a while.
-    pub fn after(&mut self, delay: Micros, event: E) {
+    pub(crate) fn after(&mut self, delay: Micros, event: E) {
         self.made += 1;
         let (at, made) = (self.now + delay, self.made);
         self.heap.push(Slot { at, made, event });
     }
 
     /// The next event, if it comes before `end`; time is then its time.
-    pub fn next(&mut self, end: Micros) -> Option<E> {
+    pub(crate) fn pop(&mut self, end: Micros) -> Option<E> {
         if self.heap.peek()?.at > end {
             self.now = end;
             return None;
@@ -92,17 +92,17 @@ impl<E> Schedule<E> {
 
 /// The clocks of one machine.
 #[derive(Debug, Clone, Copy)]
-pub struct Clock {
+pub(crate) struct Clock {
     /// How fast its monotonic clock runs, in parts per thousand of true time.
-    pub permille: u64,
+    pub(crate) permille: u64,
     /// How far off its wall clock is, in milliseconds.
-    pub wall_off: i64,
+    pub(crate) wall_off: i64,
 }
 
 impl Clock {
     /// The monotonic clock: it goes on while the process is paused.
     #[must_use]
-    pub fn instant(&self, now: Micros) -> Instant {
+    pub(crate) fn instant(&self, now: Micros) -> Instant {
         static BASE: OnceLock<Instant> = OnceLock::new();
         // Well past zero, so that nothing can be before the clock's beginning.
         let base = *BASE.get_or_init(|| Instant::now() + Duration::from_secs(3_600));
@@ -111,13 +111,13 @@ impl Clock {
 
     /// How long its timer of `delay` takes in true time.
     #[must_use]
-    pub fn true_delay(&self, delay: Micros) -> Micros {
+    pub(crate) fn true_delay(&self, delay: Micros) -> Micros {
         delay * 1_000 / self.permille
     }
 
     /// The wall clock.
     #[must_use]
-    pub fn wall(&self, now: Micros) -> Millis {
+    pub(crate) fn wall(&self, now: Micros) -> Millis {
         let passed = i64::try_from(now / MILLI).expect("a run takes minutes");
         Millis(START + passed + self.wall_off)
     }

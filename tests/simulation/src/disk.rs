@@ -9,7 +9,7 @@ use crate::bug::Bug;
 use crate::message::{Decoded, Page};
 
 /// The rows of one kind of server.
-pub trait Rows: Default {
+pub(crate) trait Rows: Default {
     /// What becomes of an entry.
     type Outcome: Clone + std::fmt::Debug;
     /// What a batch writes.
@@ -39,11 +39,11 @@ pub trait Rows: Default {
 
 /// How far a database has applied which stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cursor {
+pub(crate) struct Cursor {
     /// Which stream.
-    pub incarnation: Incarnation,
+    pub(crate) incarnation: Incarnation,
     /// How far.
-    pub applied: Position,
+    pub(crate) applied: Position,
 }
 
 /// A transaction under way. Its first piece moves the cursor.
@@ -57,13 +57,13 @@ struct Transaction<C> {
 
 /// One server's database.
 #[derive(Debug)]
-pub struct Disk<R: Rows> {
+pub(crate) struct Disk<R: Rows> {
     /// The server's identity.
-    pub id: ServerId,
+    pub(crate) id: ServerId,
     /// The rows.
-    pub rows: R,
+    pub(crate) rows: R,
     /// The position; none before the first start.
-    pub cursor: Option<Cursor>,
+    pub(crate) cursor: Option<Cursor>,
     open: BTreeMap<u64, Transaction<R::Change>>,
     begun: u64,
 }
@@ -71,7 +71,7 @@ pub struct Disk<R: Rows> {
 impl<R: Rows> Disk<R> {
     /// An empty database.
     #[must_use]
-    pub fn new(id: ServerId) -> Self {
+    pub(crate) fn new(id: ServerId) -> Self {
         Self {
             id,
             rows: R::default(),
@@ -82,7 +82,7 @@ impl<R: Rows> Disk<R> {
     }
 
     /// Begins a transaction that moves the cursor from one position to another.
-    pub fn begin(
+    pub(crate) fn begin(
         &mut self,
         from: Position,
         to: Position,
@@ -110,7 +110,7 @@ impl<R: Rows> Disk<R> {
     /// Commits a transaction, or its next piece. None if it is gone; else
     /// whether it held, and whether pieces are left. It fails if the cursor
     /// does not stand where the transaction began.
-    pub fn commit(&mut self, number: u64) -> Option<(bool, bool)> {
+    pub(crate) fn commit(&mut self, number: u64) -> Option<(bool, bool)> {
         let transaction = self.open.get_mut(&number)?;
         if !transaction.moved {
             let cursor = self
@@ -136,13 +136,13 @@ impl<R: Rows> Disk<R> {
 
     /// The transactions under way.
     #[must_use]
-    pub fn open(&self) -> Vec<u64> {
+    pub(crate) fn open(&self) -> Vec<u64> {
         self.open.keys().copied().collect()
     }
 
     /// The process, or Postgres, has died: what is open is undone, unless its
     /// commit was on the way already (`late`).
-    pub fn crash(&mut self, late: bool) {
+    pub(crate) fn crash(&mut self, late: bool) {
         if late {
             self.open.retain(|_, transaction| !transaction.moved);
         } else {
@@ -152,7 +152,7 @@ impl<R: Rows> Disk<R> {
 
     /// The log page that a neighbour asked for.
     #[must_use]
-    pub fn page(&self, since: Position, applied: Position) -> Page {
+    pub(crate) fn page(&self, since: Position, applied: Position) -> Page {
         let (entries, full) = self.rows.page(since);
         let last = entries.last().map_or(since, |(position, _)| *position);
         let through = if full { last } else { last.max(applied) };

@@ -12,46 +12,46 @@ use crate::message::Answer;
 
 /// A task that a client sent.
 #[derive(Debug, Clone)]
-pub struct Sent {
+pub(crate) struct Sent {
     /// Who sent it.
-    pub sender: AccountName,
+    pub(crate) sender: AccountName,
     /// To whom.
-    pub recipients: Vec<AccountName>,
+    pub(crate) recipients: Vec<AccountName>,
     /// Its bytes.
-    pub content: Bytes,
+    pub(crate) content: Bytes,
     /// When it was first sent.
-    pub invoked: Micros,
+    pub(crate) invoked: Micros,
     /// When success was reported, and what was reported.
-    pub done: Option<(Micros, Proof)>,
+    pub(crate) done: Option<(Micros, Proof)>,
     /// It was refused for good.
-    pub refused: Option<ErrorCode>,
+    pub(crate) refused: Option<ErrorCode>,
 }
 
 /// The history of a run.
 #[derive(Debug, Default)]
-pub struct History {
+pub(crate) struct History {
     /// Every task.
-    pub sends: BTreeMap<TaskId, Sent>,
+    pub(crate) sends: BTreeMap<TaskId, Sent>,
     /// What each account's polls have shown, in order, and how far.
-    pub seen: BTreeMap<AccountName, (Vec<(Position, TaskId)>, Position)>,
+    pub(crate) seen: BTreeMap<AccountName, (Vec<(Position, TaskId)>, Position)>,
     /// Polls that were answered unmarked.
-    pub polls: usize,
+    pub(crate) polls: usize,
     /// What is wrong.
-    pub violations: Vec<String>,
+    pub(crate) violations: Vec<String>,
     /// Whether a poll by whoever and wherever must show what was acknowledged.
-    pub fresh: bool,
+    pub(crate) fresh: bool,
 }
 
 impl History {
     /// Something is wrong.
-    pub fn violated(&mut self, invariant: &str, what: String) {
+    pub(crate) fn violated(&mut self, invariant: &str, what: String) {
         if self.violations.len() < 20 {
             self.violations.push(format!("{invariant}: {what}"));
         }
     }
 
     /// A client was told that its task is accounted for.
-    pub fn acknowledged(&mut self, id: TaskId, now: Micros, proof: Proof) {
+    pub(crate) fn acknowledged(&mut self, id: TaskId, now: Micros, proof: Proof) {
         let Some(sent) = self.sends.get_mut(&id) else {
             return;
         };
@@ -66,7 +66,7 @@ impl History {
     }
 
     /// An account polled after `since`, at `invoked`, and this came back.
-    pub fn polled(
+    pub(crate) fn polled(
         &mut self,
         account: &AccountName,
         invoked: Micros,
@@ -121,7 +121,7 @@ impl History {
     }
 
     /// The next poll of a client that keeps its cursor.
-    pub fn continued(&mut self, account: &AccountName, answer: &Answer) {
+    pub(crate) fn continued(&mut self, account: &AccountName, answer: &Answer) {
         let Answer::Polled { tasks, cursor, .. } = answer else {
             return;
         };
@@ -132,7 +132,7 @@ impl History {
 
     /// Where an account's next poll goes on.
     #[must_use]
-    pub fn cursor(&self, account: &AccountName) -> Position {
+    pub(crate) fn cursor(&self, account: &AccountName) -> Position {
         self.seen
             .get(account)
             .map_or(Position::ZERO, |(_, cursor)| *cursor)
@@ -140,7 +140,7 @@ impl History {
 
     /// Tasks whose success was reported.
     #[must_use]
-    pub fn successes(&self) -> usize {
+    pub(crate) fn successes(&self) -> usize {
         self.sends
             .values()
             .filter(|sent| sent.done.is_some())

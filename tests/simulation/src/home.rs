@@ -13,13 +13,14 @@ use message_server::rules::Outcome;
 use yoshi_protocol::message::roster::{DownReason, MsDown, MsState};
 use yoshi_protocol::{Incarnation, Position};
 use yoshi_replica::Accounted;
+use yoshi_replica::root::Down;
 
 use crate::bug::Bug;
 use crate::clock::{MILLI, Micros, SECOND};
 use crate::disk::{Disk, Rows as _};
-use crate::message::{Addr, Message, Request};
+use crate::message::{Message, Request};
 use crate::node::{Context, Out, Timer};
-use crate::replica::{Effect, Hands, Input, Replica};
+use crate::replica::{Effect, Hands, Input, Replica, outward};
 use crate::tasks::Tasks;
 use membership::Place;
 
@@ -40,7 +41,7 @@ pub(crate) struct Process {
 }
 
 /// A message server and its database.
-pub struct Home {
+pub(crate) struct Home {
     pub(crate) disk: Disk<Tasks>,
     pub(crate) process: Option<Process>,
     index: usize,
@@ -52,7 +53,7 @@ pub struct Home {
 impl Home {
     /// A server that does not run yet, with its database.
     #[must_use]
-    pub fn new(index: usize, disk: Disk<Tasks>, beta: Duration, bug: Option<Bug>) -> Self {
+    pub(crate) fn new(index: usize, disk: Disk<Tasks>, beta: Duration, bug: Option<Bug>) -> Self {
         Self {
             disk,
             process: None,
@@ -64,7 +65,7 @@ impl Home {
     }
 
     /// Starts the process. The stream was asked for its incarnation.
-    pub fn start(&mut self, context: &mut Context<'_>, stream: Incarnation) {
+    pub(crate) fn start(&mut self, context: &mut Context<'_>, stream: Incarnation) {
         self.lives += 1;
         let life = Incarnation(context.random.uuid());
         let mut effects = VecDeque::new();
@@ -99,7 +100,7 @@ impl Home {
     }
 
     /// Something came in.
-    pub fn on_message(&mut self, context: &mut Context<'_>, message: Message) {
+    pub(crate) fn on_message(&mut self, context: &mut Context<'_>, message: Message) {
         match message {
             Message::Ping(ping) => self.heard_ping(context, ping),
             Message::Down(down) => self.heard_down(context, down),
@@ -118,15 +119,7 @@ impl Home {
                 server,
                 life,
                 position,
-            } => {
-                if self
-                    .process
-                    .as_ref()
-                    .is_some_and(|process| process.replica.life == to)
-                {
-                    self.feed(context, Input::Accounted(server, life, position));
-                }
-            }
+            } if self.is_life(to) => self.feed(context, Input::Accounted(server, life, position)),
             Message::Published { token, result } => {
                 self.feed(context, Input::Published(token, result))
             }
@@ -153,7 +146,7 @@ impl Home {
     }
 
     /// A timer ran out.
-    pub fn on_timer(&mut self, context: &mut Context<'_>, timer: Timer) {
+    pub(crate) fn on_timer(&mut self, context: &mut Context<'_>, timer: Timer) {
         match timer {
             Timer::Replica(timer) => self.feed(context, Input::Timer(timer)),
             Timer::Ping => self.tick(context),
@@ -164,8 +157,13 @@ impl Home {
     }
 
     /// A transaction has ended.
-    pub fn on_committed(&mut self, context: &mut Context<'_>, transaction: u64, held: bool) {
+    pub(crate) fn on_committed(&mut self, context: &mut Context<'_>, transaction: u64, held: bool) {
         self.feed(context, Input::Committed(transaction, held));
+    }
+
+    fn is_life(&self, life: Incarnation) -> bool {
+        let process = self.process.as_ref();
+        process.is_some_and(|process| process.replica.life == life)
     }
 
     fn feed(&mut self, context: &mut Context<'_>, input: Input) {
@@ -210,81 +208,19 @@ impl Home {
         let Some(process) = &self.process else {
             return;
         };
-        let (id, life) = (process.replica.id, process.replica.life);
-        let from = Addr::Ms(self.index);
+        let life = process.replica.life;
         for effect in effects {
-            match effect {
-                Effect::After(delay, timer) => context.after(delay, Timer::Replica(timer)),
-                Effect::Publish {
-                    token,
-                    id: message,
-                    expected,
-                    entries,
-                } => {
-                    let publish = Message::Publish {
-                        from,
-                        token,
-                        id: message,
-                        root: id,
-                        life,
-                        expected,
-                        entries,
-                    };
-                    context.send(Addr::Hub, publish);
-                }
-                Effect::AskLast(token) => context.send(
-                    Addr::Hub,
-                    Message::AskLast {
-                        from,
-                        token,
-                        root: id,
-                    },
-                ),
-                Effect::AskView(token) => context.send(Addr::Hub, Message::AskView { from, token }),
-                Effect::Read { consumer, start } => {
-                    context.send(
-                        Addr::Hub,
-                        Message::Read {
-                            from,
-                            consumer,
-                            start,
-                        },
-                    );
-                }
-                Effect::AskPage { token, peer, since } => {
-                    let stream = self.disk.cursor.expect("made at the start").incarnation;
-                    let ask = Message::AskPage {
-                        from,
-                        token,
-                        since,
-                        stream,
-                    };
-                    context.out.push(Out::ToServer(peer, ask));
-                }
-                Effect::Commit(transaction) => context.out.push(Out::Commit(transaction)),
-                Effect::Account(block, position) => {
-                    let to = block.life;
-                    context.send(
-                        block.from,
-                        Message::Accounted {
-                            to,
-                            server: id,
-                            life,
-                            position,
-                        },
-                    );
-                }
-                Effect::Down(down) => {
-                    let incarnation = Some(down.incarnation);
+            match outward(context, life, &self.disk, effect) {
+                Some(Effect::Done(ticket, accounted)) => self.done(context, ticket, accounted),
+                Some(Effect::Down(Down { id, incarnation })) => {
                     let report = MsDown {
-                        id: down.id,
+                        id,
                         reason: DownReason::Timeout,
-                        incarnation,
+                        incarnation: Some(incarnation),
                     };
-                    context.out.push(Out::FanOut(Message::Down(report)));
+                    context.out.push(Out::ToAll(Message::Down(report)));
                 }
-                Effect::Done(ticket, accounted) => self.done(context, ticket, accounted),
-                Effect::Stop(why) => context.out.push(Out::Stop(why)),
+                Some(_) | None => {}
             }
         }
     }

@@ -2,8 +2,8 @@
 //! message ids, consumers that deliver in order, and a bucket with
 //! compare-and-set, watches and times to live.
 
-pub mod bucket;
-pub mod log;
+pub(crate) mod bucket;
+pub(crate) mod log;
 
-pub use bucket::Bucket;
-pub use log::Log;
+pub(crate) use bucket::Bucket;
+pub(crate) use log::Log;

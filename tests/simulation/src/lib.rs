@@ -8,24 +8,24 @@
 //! re-stated, as close to the original as it goes: the drivers between the two.
 //! `README.md` says more.
 
-pub mod accounts;
-pub mod balancer;
+mod accounts;
+mod balancer;
 pub mod bug;
 mod check;
-pub mod client;
-pub mod clock;
-pub mod disk;
-pub mod history;
-pub mod home;
-pub mod hub;
-pub mod message;
+mod client;
+mod clock;
+mod disk;
+mod history;
+mod home;
+mod hub;
+mod message;
 pub mod model;
-pub mod node;
-pub mod person;
-pub mod plan;
-pub mod random;
-pub mod registrar;
-pub mod replica;
+mod node;
+mod person;
+mod plan;
+mod random;
+mod registrar;
+mod replica;
 pub mod run;
-pub mod tasks;
-pub mod world;
+mod tasks;
+mod world;

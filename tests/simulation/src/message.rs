@@ -14,7 +14,7 @@ use yoshi_protocol::{AccountName, Epoch, ErrorCode, Incarnation, Position, Serve
 /// A node. What none of them is, is NATS: the hub between all of them, with
 /// the two logs and the bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Addr {
+pub(crate) enum Addr {
     /// A message server.
     Ms(usize),
     /// A registration server.
@@ -29,44 +29,44 @@ pub enum Addr {
 
 /// An entry of a log, decoded when it was stored: the same for every reader.
 #[derive(Debug, Clone)]
-pub enum Decoded {
+pub(crate) enum Decoded {
     /// Of the tasks log; none if it could not be read.
-    Task(Option<SendEntry>),
+    Task(Option<Rc<SendEntry>>),
     /// Of the accounts log.
     Account(Option<AccountEntry>),
 }
 
 /// A block as it stands in a log.
 #[derive(Debug)]
-pub struct StoredBlock {
+pub(crate) struct StoredBlock {
     /// Where.
-    pub sequence: u64,
+    pub(crate) sequence: u64,
     /// Whose.
-    pub root: ServerId,
+    pub(crate) root: ServerId,
     /// In which life.
-    pub life: Incarnation,
+    pub(crate) life: Incarnation,
     /// Which node that was, for *accounted for*.
-    pub from: Addr,
+    pub(crate) from: Addr,
     /// Its message id.
-    pub id: String,
+    pub(crate) id: String,
     /// Its entries with their positions.
-    pub entries: Vec<(Position, Decoded)>,
+    pub(crate) entries: Vec<(Position, Decoded)>,
 }
 
 /// Which life of the stream, and what it holds.
 #[derive(Debug, Clone, Copy)]
-pub struct View {
+pub(crate) struct View {
     /// Which life.
-    pub incarnation: Incarnation,
+    pub(crate) incarnation: Incarnation,
     /// The first sequence that it still holds, or will hold next.
-    pub first: u64,
+    pub(crate) first: u64,
     /// The last that it has given out.
-    pub last: u64,
+    pub(crate) last: u64,
 }
 
 /// How a publish ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Published {
+pub(crate) enum Published {
     /// It is stored.
     Stored(u64),
     /// It was refused for certain.
@@ -77,16 +77,16 @@ pub enum Published {
 
 /// A page of a neighbour's log.
 #[derive(Debug, Clone)]
-pub struct Page {
+pub(crate) struct Page {
     /// Entries, in order.
-    pub entries: Vec<(Position, Decoded)>,
+    pub(crate) entries: Vec<(Position, Decoded)>,
     /// Up to where the page is complete.
-    pub through: Position,
+    pub(crate) through: Position,
 }
 
 /// What a client asks of an account's home.
 #[derive(Debug, Clone)]
-pub enum Ask {
+pub(crate) enum Ask {
     /// TASK_FROM_CLIENT: the encoded task.
     Send(Bytes),
     /// CLIENT_POLL_MS: the inbox after a position.
@@ -95,20 +95,20 @@ pub enum Ask {
 
 /// A client's request. An answer carries its number back.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub(crate) struct Request {
     /// Who wants the answer.
-    pub from: Addr,
+    pub(crate) from: Addr,
     /// The attempt's own number.
-    pub number: u64,
+    pub(crate) number: u64,
     /// The account.
-    pub account: AccountName,
+    pub(crate) account: AccountName,
     /// What is asked.
-    pub ask: Ask,
+    pub(crate) ask: Ask,
 }
 
 /// What a home answers.
 #[derive(Debug, Clone)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// The task is accounted for.
     Receipt(Proof),
     /// What an account was asked.
@@ -130,7 +130,7 @@ pub enum Answer {
 
 /// What a client asks of a registration server.
 #[derive(Debug, Clone)]
-pub enum AccountAsk {
+pub(crate) enum AccountAsk {
     /// NEW_ACCT with a password.
     Create(AccountName, u64),
     /// CHANGE_PASSWORD to another one.
@@ -141,7 +141,7 @@ pub enum AccountAsk {
 
 /// What it answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AccountAnswer {
+pub(crate) enum AccountAnswer {
     /// The change is on every live registration server.
     Done,
     /// Whether the password is the account's.
@@ -152,7 +152,7 @@ pub enum AccountAnswer {
 
 /// A value of the bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Value {
+pub(crate) enum Value {
     /// An account's home.
     Affinity(Affinity),
     /// The primary's lease.
@@ -161,7 +161,7 @@ pub enum Value {
 
 /// A message.
 #[derive(Debug, Clone)]
-pub enum Message {
+pub(crate) enum Message {
     /// PING_MS.
     Ping(PingMs),
     /// MS_DOWN.
@@ -287,7 +287,7 @@ pub enum Message {
 
 /// The lease as the bucket holds it.
 #[must_use]
-pub fn lease_view(revision: u64, value: Option<Value>) -> LeaseView {
+pub(crate) fn lease_view(revision: u64, value: Option<Value>) -> LeaseView {
     let holder = match value {
         Some(Value::Lease(lease)) => Some(lease),
         Some(Value::Affinity(_)) | None => None,
@@ -297,7 +297,7 @@ pub fn lease_view(revision: u64, value: Option<Value>) -> LeaseView {
 
 /// A send as the neighbours' log holds it.
 #[must_use]
-pub fn relogged(send: &Send) -> SendEntry {
+pub(crate) fn relogged(send: &Send) -> SendEntry {
     SendEntry {
         position: send.position,
         at: send.sent_at,

@@ -11,7 +11,7 @@ use yoshi_protocol::Millis;
 
 /// What was put off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Timer {
+pub(crate) enum Timer {
     /// The replica's.
     Replica(replica::Timer),
     /// PING_MS, every second.
@@ -42,13 +42,13 @@ pub enum Timer {
 
 /// What a node does.
 #[derive(Debug)]
-pub enum Out {
+pub(crate) enum Out {
     /// A message to a node.
     Send(Addr, Message),
     /// A message to a server, wherever it is.
     ToServer(ServerId, Message),
     /// A message to every node that listens to such.
-    FanOut(Message),
+    ToAll(Message),
     /// A request to some load balancer.
     ToBalancer(Message),
     /// A timer, by the machine's clock.
@@ -60,39 +60,39 @@ pub enum Out {
 }
 
 /// What a node has at hand.
-pub struct Context<'a> {
+pub(crate) struct Context<'a> {
     /// Its address.
-    pub own: Addr,
+    pub(crate) own: Addr,
     /// Virtual time; only the history reads it.
-    pub now: Micros,
+    pub(crate) now: Micros,
     /// Its machine's clocks.
-    pub clock: Clock,
+    pub(crate) clock: Clock,
     /// Chance.
-    pub random: &'a mut Random,
+    pub(crate) random: &'a mut Random,
     /// What it does, in order.
-    pub out: &'a mut Vec<Out>,
+    pub(crate) out: &'a mut Vec<Out>,
 }
 
 impl Context<'_> {
     /// Its monotonic clock.
     #[must_use]
-    pub fn instant(&self) -> Instant {
+    pub(crate) fn instant(&self) -> Instant {
         self.clock.instant(self.now)
     }
 
     /// Its wall clock.
     #[must_use]
-    pub fn wall(&self) -> Millis {
+    pub(crate) fn wall(&self) -> Millis {
         self.clock.wall(self.now)
     }
 
     /// Sends a message to a node.
-    pub fn send(&mut self, to: Addr, message: Message) {
+    pub(crate) fn send(&mut self, to: Addr, message: Message) {
         self.out.push(Out::Send(to, message));
     }
 
     /// Sets a timer.
-    pub fn after(&mut self, delay: Micros, timer: Timer) {
+    pub(crate) fn after(&mut self, delay: Micros, timer: Timer) {
         self.out.push(Out::After(delay, timer));
     }
 }

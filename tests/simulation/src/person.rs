@@ -16,17 +16,17 @@ const RETRY_LONGEST: Micros = SECOND;
 
 /// What people saw, and what is wrong with it.
 #[derive(Debug, Default)]
-pub struct Ledger {
+pub(crate) struct Ledger {
     /// The last acknowledged password of each account.
-    pub passwords: BTreeMap<AccountName, u64>,
+    pub(crate) passwords: BTreeMap<AccountName, u64>,
     /// A change whose outcome is not known, with its password.
-    pub open: BTreeMap<AccountName, u64>,
+    pub(crate) open: BTreeMap<AccountName, u64>,
     /// Changes that were reported done.
-    pub changes: usize,
+    pub(crate) changes: usize,
     /// Checks of a password that were answered.
-    pub checks: usize,
+    pub(crate) checks: usize,
     /// What is wrong.
-    pub violations: Vec<String>,
+    pub(crate) violations: Vec<String>,
 }
 
 /// What is under way.
@@ -41,7 +41,7 @@ struct Asking {
 }
 
 /// Somebody with one account.
-pub struct Person {
+pub(crate) struct Person {
     index: usize,
     account: AccountName,
     servers: usize,
@@ -53,13 +53,13 @@ pub struct Person {
     server: usize,
     passwords: u64,
     /// Whether the last operation, after everything healed, is done.
-    pub finished: bool,
+    pub(crate) finished: bool,
 }
 
 impl Person {
     /// Somebody who begins with a first timer.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         index: usize,
         account: AccountName,
         servers: usize,
@@ -81,7 +81,12 @@ impl Person {
     }
 
     /// A timer ran out.
-    pub fn on_timer(&mut self, context: &mut Context<'_>, timer: Timer, ledger: &mut Ledger) {
+    pub(crate) fn on_timer(
+        &mut self,
+        context: &mut Context<'_>,
+        timer: Timer,
+        ledger: &mut Ledger,
+    ) {
         match timer {
             Timer::Next(_) => self.next(context, ledger),
             Timer::Attempt(number) if number == self.number => self.again(context),
@@ -90,7 +95,12 @@ impl Person {
     }
 
     /// An answer came in.
-    pub fn on_message(&mut self, context: &mut Context<'_>, message: Message, ledger: &mut Ledger) {
+    pub(crate) fn on_message(
+        &mut self,
+        context: &mut Context<'_>,
+        message: Message,
+        ledger: &mut Ledger,
+    ) {
         let Message::AccountAnswer { number, answer } = message else {
             return;
         };

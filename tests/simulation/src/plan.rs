@@ -6,7 +6,7 @@ use crate::random::Random;
 
 /// How the network behaves between the faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Network {
+pub(crate) enum Network {
     /// As TCP to one NATS: in order, soon, or not at all while a link is cut.
     Timely,
     /// Single messages are lost, doubled, overtaken, and late by seconds. What
@@ -16,7 +16,7 @@ pub enum Network {
 
 /// A fault, and how long it lasts where it does.
 #[derive(Debug, Clone, Copy)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// A process is killed and started again; `late`: its last commit was on
     /// the way and happens all the same.
     Crash {
@@ -53,44 +53,44 @@ pub enum Fault {
 
 /// A run.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Message servers.
-    pub servers: usize,
+    pub(crate) servers: usize,
     /// Load balancers.
-    pub balancers: usize,
+    pub(crate) balancers: usize,
     /// Clients, one account each.
-    pub clients: usize,
+    pub(crate) clients: usize,
     /// Registration servers.
-    pub registrars: usize,
+    pub(crate) registrars: usize,
     /// β.
-    pub beta: Micros,
+    pub(crate) beta: Micros,
     /// Blocks that a log keeps.
-    pub keep: usize,
+    pub(crate) keep: usize,
     /// Whether the log answers as a replicated one.
-    pub replicated: bool,
+    pub(crate) replicated: bool,
     /// The network.
-    pub network: Network,
+    pub(crate) network: Network,
     /// Faults by the time at which they begin.
-    pub faults: Vec<(Micros, Fault)>,
+    pub(crate) faults: Vec<(Micros, Fault)>,
     /// When everything works again.
-    pub healed: Micros,
+    pub(crate) healed: Micros,
     /// When the run ends.
-    pub end: Micros,
+    pub(crate) end: Micros,
 }
 
 /// When the clients begin.
-pub const BEGIN: Micros = 4 * SECOND;
+pub(crate) const BEGIN: Micros = 4 * SECOND;
 /// How long after healing the last operations begin, which must succeed.
-pub const LAST: Micros = 12 * SECOND;
+pub(crate) const LAST: Micros = 12 * SECOND;
 const QUIET: Micros = 2 * SECOND;
 
 impl Plan {
     /// A run of message servers, load balancers and senders.
     #[must_use]
-    pub fn tasks(seed: u64) -> Self {
+    pub(crate) fn tasks(seed: u64) -> Self {
         let random = &mut Random::new(seed);
         let servers = random.index(3) + 3;
-        let beta = match random.next() % 100 {
+        let beta = match random.number() % 100 {
             0..2 => 30 * SECOND,
             2..80 => 3 * SECOND,
             _ => 6 * SECOND,
@@ -123,7 +123,7 @@ impl Plan {
 
     /// A run of registration servers and their clients.
     #[must_use]
-    pub fn accounts(seed: u64) -> Self {
+    pub(crate) fn accounts(seed: u64) -> Self {
         let random = &mut Random::new(seed);
         let registrars = random.index(2) + 2;
         let mut plan = Self {
@@ -170,12 +170,12 @@ impl Plan {
 
     fn fault(&self, random: &mut Random, nodes: &[Addr], wiped: &mut bool) -> Fault {
         let mut node = nodes[random.index(nodes.len())];
-        let lasts = match random.next() % 3 {
+        let lasts = match random.number() % 3 {
             0 => random.between(50 * MILLI, SECOND),
             1 => random.between(SECOND, 5 * SECOND),
             _ => random.between(3 * SECOND, 14 * SECOND),
         };
-        match random.next() % 16 {
+        match random.number() % 16 {
             0..3 => Fault::Crash {
                 node,
                 down: lasts,
@@ -245,7 +245,7 @@ impl Plan {
 impl Fault {
     /// How long it lasts.
     #[must_use]
-    pub fn lasts(&self) -> Micros {
+    pub(crate) fn lasts(&self) -> Micros {
         match *self {
             Self::Crash { down, .. } | Self::Wipe { down, .. } | Self::KillHub { down } => down,
             Self::Pause { stands, .. } => stands,

@@ -19,8 +19,8 @@ use crate::bug::Bug;
 use crate::clock::{MILLI, Micros};
 use crate::disk::Disk;
 use crate::message::{Addr, Message};
-use crate::node::{Context, Out, Timer};
-use crate::replica::{Effect, Hands, Input, Replica};
+use crate::node::{Context, Timer};
+use crate::replica::{Effect, Hands, Input, Replica, outward};
 use calls::Call;
 
 const TICK: Micros = 50 * MILLI;
@@ -63,7 +63,7 @@ pub(crate) struct Process {
 }
 
 /// A registration server and its database.
-pub struct Registrar {
+pub(crate) struct Registrar {
     pub(crate) disk: Disk<Accounts>,
     pub(crate) process: Option<Process>,
     index: usize,
@@ -75,7 +75,12 @@ pub struct Registrar {
 impl Registrar {
     /// A server that does not run yet.
     #[must_use]
-    pub fn new(index: usize, disk: Disk<Accounts>, beta: Duration, bug: Option<Bug>) -> Self {
+    pub(crate) fn new(
+        index: usize,
+        disk: Disk<Accounts>,
+        beta: Duration,
+        bug: Option<Bug>,
+    ) -> Self {
         Self {
             disk,
             process: None,
@@ -87,7 +92,7 @@ impl Registrar {
     }
 
     /// Starts the process.
-    pub fn start(&mut self, context: &mut Context<'_>, stream: Incarnation) {
+    pub(crate) fn start(&mut self, context: &mut Context<'_>, stream: Incarnation) {
         self.lives += 1;
         let life = Incarnation(context.random.uuid());
         let mut effects = VecDeque::new();
@@ -100,7 +105,7 @@ impl Registrar {
         let tokens = self.lives << 40;
         let replica = Replica::start(&mut hands, life, self.beta, stream, tokens, self.bug);
         let logged = self.disk.rows.primary.epoch;
-        let seed = context.random.next();
+        let seed = context.random.number();
         let silence = HEARTBEAT * MISSED_MAX;
         let process = Process {
             election: Election::new(self.disk.id, settings(), logged, None, seed, now),
@@ -119,12 +124,12 @@ impl Registrar {
     }
 
     /// The process has ended.
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.process = None;
     }
 
     /// Something came in.
-    pub fn on_message(&mut self, context: &mut Context<'_>, message: Message) {
+    pub(crate) fn on_message(&mut self, context: &mut Context<'_>, message: Message) {
         match message {
             Message::Primary(primary) => self.step(context, Step::Heard(primary)),
             Message::Beat { from, token, beat } => self.beaten(context, from, token, &beat),
@@ -163,15 +168,7 @@ impl Registrar {
                 server,
                 life,
                 position,
-            } => {
-                if self
-                    .process
-                    .as_ref()
-                    .is_some_and(|process| process.replica.life == to)
-                {
-                    self.feed(context, Input::Accounted(server, life, position));
-                }
-            }
+            } if self.is_life(to) => self.feed(context, Input::Accounted(server, life, position)),
             Message::Published { token, result } => {
                 self.feed(context, Input::Published(token, result))
             }
@@ -198,7 +195,7 @@ impl Registrar {
     }
 
     /// A timer ran out.
-    pub fn on_timer(&mut self, context: &mut Context<'_>, timer: Timer, connected: bool) {
+    pub(crate) fn on_timer(&mut self, context: &mut Context<'_>, timer: Timer, connected: bool) {
         match timer {
             Timer::Replica(timer) => self.feed(context, Input::Timer(timer)),
             Timer::Election => self.tick(context, connected),
@@ -210,7 +207,7 @@ impl Registrar {
     }
 
     /// A transaction has ended.
-    pub fn on_committed(&mut self, context: &mut Context<'_>, transaction: u64, held: bool) {
+    pub(crate) fn on_committed(&mut self, context: &mut Context<'_>, transaction: u64, held: bool) {
         self.feed(context, Input::Committed(transaction, held));
     }
 
@@ -260,6 +257,11 @@ impl Registrar {
         self.perform(context, effects);
     }
 
+    fn is_life(&self, life: Incarnation) -> bool {
+        let process = self.process.as_ref();
+        process.is_some_and(|process| process.replica.life == life)
+    }
+
     fn feed(&mut self, context: &mut Context<'_>, input: Input) {
         let mut effects = VecDeque::new();
         let Some(process) = &mut self.process else {
@@ -297,77 +299,14 @@ impl Registrar {
         let Some(process) = &self.process else {
             return;
         };
-        let (id, life) = (process.replica.id, process.replica.life);
-        let from = Addr::Rs(self.index);
+        let life = process.replica.life;
         for effect in effects {
-            match effect {
-                Effect::After(delay, timer) => context.after(delay, Timer::Replica(timer)),
-                Effect::Publish {
-                    token,
-                    id: message,
-                    expected,
-                    entries,
-                } => {
-                    let publish = Message::Publish {
-                        from,
-                        token,
-                        id: message,
-                        root: id,
-                        life,
-                        expected,
-                        entries,
-                    };
-                    context.send(Addr::Hub, publish);
-                }
-                Effect::AskLast(token) => context.send(
-                    Addr::Hub,
-                    Message::AskLast {
-                        from,
-                        token,
-                        root: id,
-                    },
-                ),
-                Effect::AskView(token) => context.send(Addr::Hub, Message::AskView { from, token }),
-                Effect::Read { consumer, start } => {
-                    context.send(
-                        Addr::Hub,
-                        Message::Read {
-                            from,
-                            consumer,
-                            start,
-                        },
-                    );
-                }
-                Effect::AskPage { token, peer, since } => {
-                    let stream = self.disk.cursor.expect("made at the start").incarnation;
-                    let ask = Message::AskPage {
-                        from,
-                        token,
-                        since,
-                        stream,
-                    };
-                    context.out.push(Out::ToServer(peer, ask));
-                }
-                Effect::Commit(transaction) => context.out.push(Out::Commit(transaction)),
-                Effect::Account(block, position) => {
-                    let to = block.life;
-                    context.send(
-                        block.from,
-                        Message::Accounted {
-                            to,
-                            server: id,
-                            life,
-                            position,
-                        },
-                    );
-                }
-                // The registration servers' root tells nobody.
-                Effect::Down(_) => {}
-                Effect::Done(ticket, accounted) => {
-                    let outcome = accounted.map(|accounted| accounted.outcome);
-                    self.done(context, ticket, outcome);
-                }
-                Effect::Stop(why) => context.out.push(Out::Stop(why)),
+            // A peer that missed beta is not reported: this root tells nobody.
+            if let Some(Effect::Done(ticket, accounted)) =
+                outward(context, life, &self.disk, effect)
+            {
+                let outcome = accounted.map(|accounted| accounted.outcome);
+                self.done(context, ticket, outcome);
             }
         }
     }

@@ -5,6 +5,7 @@
 
 mod applying;
 mod follow;
+mod outward;
 mod publishing;
 mod standing;
 
@@ -22,6 +23,7 @@ use crate::clock::{MILLI, Micros, SECOND};
 use crate::disk::{Disk, Rows};
 use crate::message::{Page, Published, StoredBlock, View};
 use follow::Follow;
+pub(crate) use outward::outward;
 use publishing::Publishing;
 use standing::Watching;
 
@@ -32,7 +34,7 @@ const TICK: Micros = 250 * MILLI;
 
 /// What happened to a replica. Answers carry the token of their question.
 #[derive(Debug)]
-pub enum Input {
+pub(crate) enum Input {
     /// Time to do what was put off.
     Timer(Timer),
     /// The stream answered a publish.
@@ -59,7 +61,7 @@ pub enum Input {
 
 /// What was put off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Timer {
+pub(crate) enum Timer {
     /// The root's tick.
     Root,
     /// A call to the stream or a neighbour was not answered.
@@ -78,7 +80,7 @@ pub enum Timer {
 
 /// What a replica asks for.
 #[derive(Debug)]
-pub enum Effect<O> {
+pub(crate) enum Effect<O> {
     /// A timer.
     After(Micros, Timer),
     /// A publish.
@@ -113,17 +115,17 @@ pub enum Effect<O> {
 }
 
 /// One replica, in one life of its process.
-pub struct Replica<R: Rows> {
+pub(crate) struct Replica<R: Rows> {
     /// The server.
-    pub id: ServerId,
+    pub(crate) id: ServerId,
     /// Its life.
-    pub life: Incarnation,
+    pub(crate) life: Incarnation,
     /// Where it stands.
-    pub standing: Standing,
+    pub(crate) standing: Standing,
     /// The time of the latest look at the tail that was reached.
-    pub confirmed: Option<Instant>,
+    pub(crate) confirmed: Option<Instant>,
     /// What this process knows to be committed.
-    pub applied: Position,
+    pub(crate) applied: Position,
     bug: Option<Bug>,
     root: Root<u64, R::Outcome>,
     fate: Fate,
@@ -142,18 +144,18 @@ pub struct Replica<R: Rows> {
 }
 
 /// What a replica has at hand while it takes something in.
-pub struct Hands<'a, R: Rows> {
+pub(crate) struct Hands<'a, R: Rows> {
     /// The machine's monotonic clock.
-    pub now: Instant,
+    pub(crate) now: Instant,
     /// Its database.
-    pub disk: &'a mut Disk<R>,
+    pub(crate) disk: &'a mut Disk<R>,
     /// What it asks for, in order.
-    pub effects: &'a mut VecDeque<Effect<R::Outcome>>,
+    pub(crate) effects: &'a mut VecDeque<Effect<R::Outcome>>,
 }
 
 impl<R: Rows> Replica<R> {
     /// A replica that starts now. `tokens` begin above those of earlier lives.
-    pub fn start(
+    pub(crate) fn start(
         hands: &mut Hands<'_, R>,
         life: Incarnation,
         beta: Duration,
@@ -195,7 +197,7 @@ impl<R: Rows> Replica<R> {
 
     /// Queues an entry. The ticket comes back with [`Effect::Done`], or at once
     /// if too much is waiting.
-    pub fn submit(
+    pub(crate) fn submit(
         &mut self,
         hands: &mut Hands<'_, R>,
         ticket: u64,
@@ -208,7 +210,7 @@ impl<R: Rows> Replica<R> {
     }
 
     /// Whom success waits for.
-    pub fn set_peers(&mut self, hands: &mut Hands<'_, R>, peers: Vec<Peer>) {
+    pub(crate) fn set_peers(&mut self, hands: &mut Hands<'_, R>, peers: Vec<Peer>) {
         if self.peers != peers {
             self.root.set_peers(&peers);
             self.peers = peers;
@@ -218,7 +220,7 @@ impl<R: Rows> Replica<R> {
 
     /// Whether this server had applied everything at some moment within the last `within`.
     #[must_use]
-    pub fn is_at_tail(&self, now: Instant, within: Duration) -> bool {
+    pub(crate) fn is_at_tail(&self, now: Instant, within: Duration) -> bool {
         self.standing == Standing::AtTail
             && self
                 .confirmed
@@ -227,12 +229,12 @@ impl<R: Rows> Replica<R> {
 
     /// What it is at, for people.
     #[must_use]
-    pub fn doing(&self) -> String {
+    pub(crate) fn doing(&self) -> String {
         self.follow.words()
     }
 
     /// Takes in what happened.
-    pub fn on(&mut self, hands: &mut Hands<'_, R>, input: Input) {
+    pub(crate) fn on(&mut self, hands: &mut Hands<'_, R>, input: Input) {
         match input {
             Input::Timer(timer) => self.on_timer(hands, timer),
             Input::Published(token, result) => self.published(hands, token, result),

@@ -2,6 +2,7 @@
 //! real rules.
 
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 use message_server::rules::{
     Account, Changes, Earlier, Outcome, Proof, Send, SendEntry, WorkingSet,
@@ -17,19 +18,19 @@ const PAGE_ENTRIES: usize = 8;
 
 /// Accounts, tasks and asks.
 #[derive(Debug, Default)]
-pub struct Tasks {
+pub(crate) struct Tasks {
     /// Accounts by name.
-    pub accounts: BTreeMap<AccountName, Account>,
+    pub(crate) accounts: BTreeMap<AccountName, Account>,
     /// Tasks by their place in the log.
-    pub sends: BTreeMap<Position, Send>,
+    pub(crate) sends: BTreeMap<Position, Send>,
     ids: BTreeMap<TaskId, Position>,
     /// What each account is asked.
-    pub inbox: BTreeMap<AccountName, BTreeMap<Position, TaskId>>,
+    pub(crate) inbox: BTreeMap<AccountName, BTreeMap<Position, TaskId>>,
 }
 
 /// What a transaction writes.
 #[derive(Debug, Clone, Default)]
-pub struct Change {
+pub(crate) struct Change {
     accounts: Vec<(AccountName, Account)>,
     sends: Vec<Send>,
     asks: Vec<(AccountName, Position, TaskId)>,
@@ -38,7 +39,7 @@ pub struct Change {
 impl Tasks {
     /// How many of a task's recipients see it here.
     #[must_use]
-    pub fn asked(&self, send: &Send) -> usize {
+    pub(crate) fn asked(&self, send: &Send) -> usize {
         let sees = |name: &&AccountName| {
             self.inbox
                 .get(*name)
@@ -79,7 +80,7 @@ impl Rows for Tasks {
 
     fn decide(&self, entries: &[(Position, Decoded)], bug: Option<Bug>) -> (Vec<Outcome>, Change) {
         let task = |decoded: &Decoded| match decoded {
-            Decoded::Task(task) => task.clone(),
+            Decoded::Task(task) => task.as_deref().cloned(),
             Decoded::Account(_) => None,
         };
         let mut tasks: Vec<_> = entries.iter().map(|(_, decoded)| task(decoded)).collect();
@@ -125,7 +126,7 @@ impl Rows for Tasks {
         let after = (std::ops::Bound::Excluded(since), std::ops::Bound::Unbounded);
         let sends = self.sends.range(after).take(PAGE_ENTRIES);
         let entries: Vec<_> = sends
-            .map(|(position, send)| (*position, Decoded::Task(Some(relogged(send)))))
+            .map(|(position, send)| (*position, Decoded::Task(Some(Rc::new(relogged(send))))))
             .collect();
         let full = entries.len() == PAGE_ENTRIES;
         (entries, full)

@@ -86,7 +86,7 @@ pub(crate) struct Machine {
 }
 
 /// A simulated system.
-pub struct World {
+pub(crate) struct World {
     pub(crate) plan: Plan,
     pub(crate) bug: Option<Bug>,
     pub(crate) schedule: Schedule<Event>,
@@ -113,7 +113,7 @@ pub struct World {
 impl World {
     /// The system of a plan, before its first event.
     #[must_use]
-    pub fn new(seed: u64, plan: Plan, bug: Option<Bug>) -> Self {
+    pub(crate) fn new(seed: u64, plan: Plan, bug: Option<Bug>) -> Self {
         let mut random = Random::new(seed ^ 0x5EED);
         let tasks = Log::new(
             Kind::Tasks,
@@ -231,8 +231,8 @@ impl World {
     }
 
     /// Runs to the end of the plan.
-    pub fn run(&mut self) {
-        while let Some(event) = self.schedule.next(self.plan.end) {
+    pub(crate) fn run(&mut self) {
+        while let Some(event) = self.schedule.pop(self.plan.end) {
             self.events += 1;
             self.note(&event);
             self.happen(event);
@@ -245,13 +245,13 @@ impl World {
 
     /// What happened, in a number: the same seed gives the same one.
     #[must_use]
-    pub fn fingerprint(&self) -> u64 {
+    pub(crate) fn fingerprint(&self) -> u64 {
         self.hasher.finish()
     }
 
     /// How many events there were.
     #[must_use]
-    pub fn events(&self) -> u64 {
+    pub(crate) fn events(&self) -> u64 {
         self.events
     }
 
@@ -318,8 +318,8 @@ impl World {
                     self.send(node, to, message);
                 }
             }
-            Out::FanOut(message) => self.fan_out(node, &message),
-            Out::ToBalancer(message) => self.to_balancer(node, message),
+            Out::ToAll(message) => self.fan_out(node, &message),
+            Out::ToBalancer(message) => self.balance(node, message),
             Out::After(delay, timer) => {
                 let machine = self.machine(node);
                 let (delay, life) = (machine.clock.true_delay(delay), machine.life);

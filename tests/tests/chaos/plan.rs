@@ -23,10 +23,12 @@ pub(crate) struct Plan {
     pub(crate) beta: Duration,
     /// Whether parts have disks of their own.
     pub(crate) disks: bool,
+    /// Whether rows are deleted at the end, which the checker must notice.
+    pub(crate) control: bool,
 }
 
 impl Plan {
-    /// Each of these faults once, in an order that the seed decides.
+    /// Each of these faults once, in an order that the seed decides; then the control.
     pub(crate) fn each(seed: u64, faults: &[Fault], quiet: Duration, lasts: Duration) -> Self {
         let mut random = SmallRng::seed_from_u64(derived(seed, PART));
         let mut left = faults.to_vec();
@@ -39,7 +41,10 @@ impl Plan {
                 lasts: length(fault, &mut random, lasts),
             });
         }
-        Self::of(seed, quiet, steps)
+        Self {
+            control: true,
+            ..Self::of(seed, quiet, steps)
+        }
     }
 
     /// Draws from these faults until the time is up.
@@ -77,6 +82,7 @@ impl Plan {
             steps,
             beta: if real { BETA_REAL } else { BETA_SHORT },
             disks,
+            control: false,
         }
     }
 }

@@ -85,6 +85,8 @@ pub(crate) async fn read(
                 Err(reason) => {
                     let text = format!("{name} does not show {}'s inbox: {reason}", person.name);
                     rest.incomplete.push(text);
+                    // It would refuse the others as well, each after its time.
+                    break;
                 }
             }
         }

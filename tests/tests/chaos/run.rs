@@ -12,21 +12,26 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use yoshi_client::{Client, Options, Outgoing};
 use yoshi_protocol::{Credential, NewTask, Password};
+use yoshi_tests::contents::{OF_MESSAGE_SERVERS, OF_REGISTRATION_SERVERS};
 use yoshi_tests::person::fresh_name;
 use yoshi_tests::{Direct, Person, System, SystemSettings, User};
 
 use crate::checker::{self, Violation};
 use crate::fault::{Fault, Injected};
-use crate::history::{Call, History};
+use crate::history::{Call, History, Record};
 use crate::operation::ACCOUNTS;
 use crate::plan::Plan;
 use crate::reading;
+use crate::rest::Rest;
 use crate::verdict::{Bitten, Measured, Recovery};
 use crate::worker::{Shared, Worker, done, sent_outcome};
 use supervise::Supervisor;
 
 pub(crate) const MESSAGE_SERVERS: [&str; 3] = ["ms1", "ms2", "ms3"];
 pub(crate) const REGISTRATION_SERVERS: [&str; 3] = ["rs1", "rs2", "rs3"];
+
+/// The server that the control of a run spoils.
+const CONTROLLED: &str = "ms2";
 
 /// Workers, each a process of the history.
 pub(crate) const WORKERS: u32 = 21;
@@ -94,6 +99,11 @@ pub(crate) async fn run(plan: &Plan, folder: &Path) -> Ran {
 
     let records = history.records();
     let violations = checker::check(&records, &rest);
+    if plan.control && violations.is_empty() {
+        delete_rows(&system).await;
+        let spoiled = reading::read(&system, &history, &people, &client, healed).await;
+        rest.incomplete.extend(unnoticed(&records, &spoiled));
+    }
     let measured = Measured {
         bitten,
         span: (began, quiet_until, ended),
@@ -106,16 +116,7 @@ pub(crate) async fn run(plan: &Plan, folder: &Path) -> Ran {
         restarts: supervisor.restarts,
     };
     if !measured.failures(&violations).is_empty() {
-        for name in MESSAGE_SERVERS.iter().chain(&REGISTRATION_SERVERS) {
-            let queries = match name.starts_with("ms") {
-                true => yoshi_tests::contents::OF_MESSAGE_SERVERS,
-                false => yoshi_tests::contents::OF_REGISTRATION_SERVERS,
-            };
-            let rows = reading::rows(system.database(name), queries).await;
-            let text = rows.map_or_else(|error| error, |rows| rows.join("\n"));
-            std::fs::write(folder.join(format!("{name}.rows")), text).expect("it can be written");
-        }
-        eprintln!("the servers' logs: {}", system.keep().display());
+        keep(&mut system, folder).await;
     }
     Ran {
         measured,
@@ -211,6 +212,48 @@ async fn work(
         workers.spawn(Worker::new(process, WORKERS, plan.seed, client, shared).run());
     }
     (shared, workers)
+}
+
+/// The control of a run: one server forgets whom it gave the first tasks, at
+/// least one of which was accounted for.
+async fn delete_rows(system: &System) {
+    let forget =
+        "DELETE FROM ask WHERE changed IN (SELECT changed FROM ask ORDER BY changed LIMIT 20)";
+    system.database(CONTROLLED).rows(forget).await;
+}
+
+/// What the checker should have noticed of the deleted rows, and did not.
+fn unnoticed(records: &[Record], spoiled: &Rest) -> Vec<String> {
+    let found = checker::check(records, spoiled);
+    // A server that compares itself with its neighbours may have refused by then.
+    let refused = spoiled
+        .incomplete
+        .iter()
+        .any(|text| text.starts_with(CONTROLLED));
+    let noticed = |invariant: &str| {
+        let found = found.iter().any(|found| found.invariant == invariant);
+        found || (invariant == "I1" && refused)
+    };
+    let missed = ["I1", "I4", "I13"]
+        .into_iter()
+        .filter(|invariant| !noticed(invariant));
+    missed
+        .map(|invariant| format!("deleted rows break {invariant}, and that was not noticed"))
+        .collect()
+}
+
+/// Leaves logs and rows for a look.
+async fn keep(system: &mut System, folder: &Path) {
+    for name in MESSAGE_SERVERS.iter().chain(&REGISTRATION_SERVERS) {
+        let queries = match name.starts_with("ms") {
+            true => OF_MESSAGE_SERVERS,
+            false => OF_REGISTRATION_SERVERS,
+        };
+        let rows = reading::rows(system.database(name), queries).await;
+        let text = rows.map_or_else(|error| error, |rows| rows.join("\n"));
+        std::fs::write(folder.join(format!("{name}.rows")), text).expect("it can be written");
+    }
+    eprintln!("the servers' logs: {}", system.keep().display());
 }
 
 /// Waits until every worker has had a task accounted for.

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod compatibility;
+#[cfg(test)]
 mod everyday;
 #[cfg(test)]
 mod failures;

@@ -1,5 +1,7 @@
 //! What a message server answers: clients' sends and polls, and neighbours.
 
+use std::collections::BTreeMap;
+
 use message_server::rules::Outcome;
 use serde_bytes::ByteBuf;
 use yoshi_protocol::message::log::{TaskEntry, TaskOp};
@@ -120,11 +122,13 @@ impl Home {
             Ask::Poll(since) => since,
             Ask::Send(_) => Position::ZERO,
         };
-        let ready: Vec<_> = process
-            .waiting
-            .extract_if(.., |_, request| since(request) <= applied)
-            .collect();
-        for (_, request) in ready {
+        let waiting = std::mem::take(&mut process.waiting);
+        let (ready, waiting) = waiting
+            .into_iter()
+            .partition(|(_, request)| since(request) <= applied);
+        process.waiting = waiting;
+        let ready: BTreeMap<u64, Request> = ready;
+        for request in ready.into_values() {
             self.answer_poll(context, &request, since(&request));
         }
     }
@@ -203,6 +207,10 @@ pub(super) fn settle(
             );
         }
         Some(Outcome::Rejected(code)) => refuse(context, request, code),
+        // Only of changes, and none is simulated.
+        Some(Outcome::Changed { .. } | Outcome::Refused(_)) => {
+            refuse(context, request, ErrorCode::Internal);
+        }
         None => refuse(context, request, ErrorCode::Unknown),
     }
 }

@@ -13,7 +13,8 @@ use crate::node::{Context, Out, Timer};
 
 const SETTLE: Duration = Duration::from_millis(1_200);
 /// The real server's own bound: keep it the same.
-const CONFIRMED_MAX: Duration = message_server::roster::SILENT_MAX;
+const CONFIRMED_MAX: Duration =
+    message_server::roster::SILENT_MAX.saturating_sub(Duration::from_secs(1));
 
 /// What this server knows of its own place.
 #[derive(Default)]
@@ -112,7 +113,7 @@ impl Home {
             stopped: false,
             incarnation: process.replica.life,
         };
-        context.out.push(Out::FanOut(Message::Ping(ping)));
+        context.out.push(Out::ToAll(Message::Ping(ping)));
     }
 
     pub(super) fn heard_ping(&mut self, context: &mut Context<'_>, ping: PingMs) {

@@ -7,7 +7,7 @@ use crate::clock::Micros;
 use crate::message::{Addr, Value};
 
 /// A change that watchers hear of: key, revision, value.
-pub type Change = (String, u64, Option<Value>);
+pub(crate) type Change = (String, u64, Option<Value>);
 
 #[derive(Debug, Clone, Copy)]
 struct Held {
@@ -18,24 +18,24 @@ struct Held {
 
 /// The bucket.
 #[derive(Debug, Default)]
-pub struct Bucket {
+pub(crate) struct Bucket {
     revision: u64,
     keys: BTreeMap<String, Held>,
     watchers: BTreeMap<Addr, u64>,
     /// Every home that was ever written, for the checks.
-    pub written: Vec<(String, Value)>,
+    pub(crate) written: Vec<(String, Value)>,
 }
 
 impl Bucket {
     /// The revision of a key, 0 if it never was, and its value.
     #[must_use]
-    pub fn get(&self, key: &str) -> (u64, Option<Value>) {
+    pub(crate) fn get(&self, key: &str) -> (u64, Option<Value>) {
         let held = self.keys.get(key);
         held.map_or((0, None), |held| (held.revision, held.value))
     }
 
     /// Writes a key, or its end, if it has the expected revision.
-    pub fn put(
+    pub(crate) fn put(
         &mut self,
         key: &str,
         value: Option<Value>,
@@ -62,7 +62,7 @@ impl Bucket {
     }
 
     /// Ends what has lived long enough.
-    pub fn expire(&mut self, now: Micros) -> Vec<Change> {
+    pub(crate) fn expire(&mut self, now: Micros) -> Vec<Change> {
         let over = |held: &Held| held.value.is_some() && held.ends.is_some_and(|ends| ends <= now);
         let ended: Vec<String> = self
             .keys
@@ -87,7 +87,7 @@ impl Bucket {
     }
 
     /// Begins to tell a node of every change; answers everything that is there.
-    pub fn watch(&mut self, watcher: Addr, token: u64) -> Vec<Change> {
+    pub(crate) fn watch(&mut self, watcher: Addr, token: u64) -> Vec<Change> {
         self.watchers.insert(watcher, token);
         let held = self.keys.iter();
         held.map(|(key, held)| (key.clone(), held.revision, held.value))
@@ -96,7 +96,7 @@ impl Bucket {
 
     /// Who watches, with its token.
     #[must_use]
-    pub fn watchers(&self) -> Vec<(Addr, u64)> {
+    pub(crate) fn watchers(&self) -> Vec<(Addr, u64)> {
         self.watchers
             .iter()
             .map(|(watcher, token)| (*watcher, *token))
@@ -104,7 +104,7 @@ impl Bucket {
     }
 
     /// A watcher has missed something, or is gone.
-    pub fn unwatch(&mut self, watcher: Addr) {
+    pub(crate) fn unwatch(&mut self, watcher: Addr) {
         self.watchers.remove(&watcher);
     }
 }

@@ -16,7 +16,7 @@ const DUPLICATE_WINDOW: Micros = 30 * SECOND;
 
 /// Which entries it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// The tasks log.
     Tasks,
     /// The accounts log.
@@ -34,29 +34,29 @@ struct Consumer {
 }
 
 /// What is to be stored.
-pub struct Publish {
+pub(crate) struct Publish {
     /// Its message id.
-    pub id: String,
+    pub(crate) id: String,
     /// Whose subject.
-    pub root: ServerId,
+    pub(crate) root: ServerId,
     /// In which life.
-    pub life: Incarnation,
+    pub(crate) life: Incarnation,
     /// The node.
-    pub from: Addr,
+    pub(crate) from: Addr,
     /// The sequence that the subject's last message must have; none checks nothing.
-    pub expected: Option<u64>,
+    pub(crate) expected: Option<u64>,
     /// Encoded entries.
-    pub entries: Rc<Vec<Vec<u8>>>,
+    pub(crate) entries: Rc<Vec<Vec<u8>>>,
 }
 
 /// A log.
 #[derive(Debug)]
-pub struct Log {
+pub(crate) struct Log {
     kind: Kind,
     /// Which life of it.
-    pub incarnation: Incarnation,
+    pub(crate) incarnation: Incarnation,
     /// Every block ever stored, for the checks; the stream itself holds from `first` on.
-    pub archive: Vec<Rc<StoredBlock>>,
+    pub(crate) archive: Vec<Rc<StoredBlock>>,
     blocks: Vec<Rc<StoredBlock>>,
     first: u64,
     keep: usize,
@@ -69,7 +69,7 @@ impl Log {
     /// An empty log that keeps `keep` blocks. One node and several answer a
     /// repetition differently, which `replicated` chooses.
     #[must_use]
-    pub fn new(kind: Kind, incarnation: Incarnation, keep: usize, replicated: bool) -> Self {
+    pub(crate) fn new(kind: Kind, incarnation: Incarnation, keep: usize, replicated: bool) -> Self {
         Self {
             kind,
             incarnation,
@@ -85,7 +85,7 @@ impl Log {
 
     /// Where it stands.
     #[must_use]
-    pub fn view(&self) -> View {
+    pub(crate) fn view(&self) -> View {
         View {
             incarnation: self.incarnation,
             first: self.first,
@@ -99,7 +99,7 @@ impl Log {
 
     /// The last block of a root that it still holds.
     #[must_use]
-    pub fn last_on(&self, root: ServerId) -> Option<(u64, String)> {
+    pub(crate) fn last_on(&self, root: ServerId) -> Option<(u64, String)> {
         let held = self
             .blocks
             .iter()
@@ -110,7 +110,7 @@ impl Log {
     }
 
     /// Stores a block, if nothing speaks against it.
-    pub fn publish(&mut self, now: Micros, publish: Publish) -> Published {
+    pub(crate) fn publish(&mut self, now: Micros, publish: Publish) -> Published {
         self.ids
             .retain(|_, (_, stored)| now < *stored + DUPLICATE_WINDOW);
         let known = self.ids.get(&publish.id).map(|(sequence, _)| *sequence);
@@ -152,7 +152,7 @@ impl Log {
     /// As the server's own machine decodes it.
     fn decode(&self, position: Position, bytes: &[u8]) -> Decoded {
         match self.kind {
-            Kind::Tasks => Decoded::Task(decode_task(position, bytes)),
+            Kind::Tasks => Decoded::Task(decode_task(position, bytes).map(Rc::new)),
             Kind::Accounts => {
                 Decoded::Account(cbor::decode::<AccountEntry>(bytes, Bound::ENTRY).ok())
             }
@@ -160,7 +160,7 @@ impl Log {
     }
 
     /// Begins to deliver to a node, in the place of its earlier consumer.
-    pub fn read(&mut self, reader: Addr, consumer: u64, start: u64) {
+    pub(crate) fn read(&mut self, reader: Addr, consumer: u64, start: u64) {
         let next = start.max(self.first);
         let consumer = Consumer {
             id: consumer,
@@ -172,7 +172,7 @@ impl Log {
     }
 
     /// Everything that is due: reader, consumer, its own count, and the block.
-    pub fn deliveries(&mut self) -> Vec<(Addr, u64, u64, Rc<StoredBlock>)> {
+    pub(crate) fn deliveries(&mut self) -> Vec<(Addr, u64, u64, Rc<StoredBlock>)> {
         let mut due = Vec::new();
         for (reader, consumer) in &mut self.consumers {
             while !consumer.broken && consumer.next <= self.blocks.len() as u64 {
@@ -188,7 +188,7 @@ impl Log {
 
     /// The consumers that are alive.
     #[must_use]
-    pub fn alive(&self) -> Vec<(Addr, u64)> {
+    pub(crate) fn alive(&self) -> Vec<(Addr, u64)> {
         let alive = self
             .consumers
             .iter()
@@ -199,7 +199,7 @@ impl Log {
     }
 
     /// Something was lost on its way to a consumer.
-    pub fn lost(&mut self, reader: Addr, id: u64) {
+    pub(crate) fn lost(&mut self, reader: Addr, id: u64) {
         if let Some(consumer) = self.consumers.get_mut(&reader)
             && consumer.id == id
         {
@@ -209,7 +209,7 @@ impl Log {
 
     /// NATS was killed: consumers are gone. With `tail`, so are that many blocks
     /// at the end, which is what running without sync comes to.
-    pub fn kill(&mut self, tail: usize) {
+    pub(crate) fn kill(&mut self, tail: usize) {
         self.consumers.clear();
         let left = self.blocks.len().saturating_sub(tail);
         for lost in self.blocks.drain(left..) {
@@ -221,7 +221,10 @@ impl Log {
 
 fn decode_task(position: Position, bytes: &[u8]) -> Option<SendEntry> {
     let entry: TaskEntry = cbor::decode(bytes, Bound::ENTRY).ok()?;
-    let TaskOp::Send(content) = entry.op;
+    // Changes of tasks are not simulated.
+    let TaskOp::Send(content) = entry.op else {
+        return None;
+    };
     let task = NewTask::decode_logged(&content).ok()?;
     entry.epoch.to_i64().ok()?;
     Some(SendEntry {

@@ -6,6 +6,8 @@ use stateright::{Model, Property};
 
 /// How long the lease lives, in ticks.
 const LEASE: u8 = 3;
+/// More writes of the lease than fit into the ticks of a sound run.
+const REVISIONS_MAX: u8 = 12;
 /// How long its holder counts on it, from when it began to write.
 const HOLD: u8 = 2;
 
@@ -18,7 +20,7 @@ pub enum Flaw {
     CountsFromAnswer,
     /// The lease is written without a comparison.
     TakesBlindly,
-    /// The log takes a claim to an epoch that it has given away.
+    /// Everybody claims the same epoch, and the log gives it away again.
     ClaimsTwice,
     /// The log takes entries of any epoch.
     AnyEpoch,
@@ -43,12 +45,23 @@ pub enum Stand {
     /// It follows.
     Backup,
     /// It has asked for the lease, or to renew it, so many ticks ago.
-    Taking { expected: u8, age: u8 },
+    Taking {
+        /// The revision that the bucket must have.
+        expected: u8,
+        /// How long ago it asked.
+        age: u8,
+        /// The revision at which the bucket has written it; none before it has.
+        written: Option<u8>,
+    },
     /// It holds the lease for so many ticks more.
     Holder {
+        /// The revision of its last write.
         revision: u8,
+        /// How long it counts on the lease.
         left: u8,
+        /// Its epoch.
         epoch: u8,
+        /// Whether the log gave it the epoch.
         accepted: bool,
     },
 }
@@ -83,7 +96,9 @@ pub enum Step {
     Tick,
     /// A candidate sees that nobody holds the lease, and asks for it.
     Take(u8),
-    /// The bucket decides, and the answer arrives.
+    /// The bucket decides.
+    Decided(u8),
+    /// The answer arrives.
     Taken(u8),
     /// The answer is lost.
     Unanswered(u8),
@@ -114,14 +129,17 @@ impl Election {
                     steps.push(Step::Take(number));
                 }
             }
-            Stand::Taking { .. } => steps.extend([Step::Taken(number), Step::Unanswered(number)]),
+            Stand::Taking { written, .. } => {
+                let next = written.map_or(Step::Decided(number), |_| Step::Taken(number));
+                steps.extend([next, Step::Unanswered(number)]);
+            }
             Stand::Holder {
                 left,
                 accepted,
                 epoch,
                 ..
             } => {
-                if left > 0 {
+                if (1..HOLD).contains(&left) {
                     steps.push(Step::Renew(number));
                 }
                 let claim = Entry {
@@ -164,33 +182,49 @@ impl Election {
         }
     }
 
-    fn taken(&self, state: &mut State, number: u8) {
-        let Stand::Taking { expected, age } = state.candidates[usize::from(number)] else {
+    fn decided(&self, state: &mut State, number: u8) {
+        let stand = &mut state.candidates[usize::from(number)];
+        let Stand::Taking {
+            expected, written, ..
+        } = stand
+        else {
             return;
         };
-        let holds = expected == state.revision || self.flaw == Some(Flaw::TakesBlindly);
-        let age = if self.flaw == Some(Flaw::CountsFromAnswer) {
-            0
-        } else {
-            age
-        };
-        state.candidates[usize::from(number)] = Stand::Backup;
-        if holds {
-            // The bucket may have decided at any time since the question.
+        if *expected == state.revision || self.flaw == Some(Flaw::TakesBlindly) {
             state.revision += 1;
             state.lease = Some((number, LEASE));
-            let logged = highest(state);
-            let epoch = (expected + 1).max(logged + 1);
-            if age < HOLD {
-                let left = HOLD - age;
-                state.candidates[usize::from(number)] = Stand::Holder {
-                    revision: state.revision,
-                    left,
-                    epoch,
-                    accepted: false,
-                };
-            }
+            *written = Some(state.revision);
+        } else {
+            *stand = Stand::Backup;
         }
+    }
+
+    fn taken(&self, state: &mut State, number: u8) {
+        let Stand::Taking {
+            expected,
+            age,
+            written: Some(revision),
+        } = state.candidates[usize::from(number)]
+        else {
+            return;
+        };
+        let from_answer = self.flaw == Some(Flaw::CountsFromAnswer);
+        let age = if from_answer { 0 } else { age };
+        let epoch = if self.flaw == Some(Flaw::ClaimsTwice) {
+            1
+        } else {
+            (expected + 1).max(highest(state) + 1)
+        };
+        state.candidates[usize::from(number)] = if age < HOLD {
+            Stand::Holder {
+                revision,
+                left: HOLD - age,
+                epoch,
+                accepted: false,
+            }
+        } else {
+            Stand::Backup
+        };
     }
 
     fn renew(&self, state: &mut State, number: u8) {
@@ -269,11 +303,12 @@ impl Model for Election {
                 next.candidates[usize::from(number)] = Stand::Taking {
                     expected: state.revision,
                     age: 0,
+                    written: None,
                 };
             }
+            Step::Decided(number) => self.decided(&mut next, number),
             Step::Taken(number) => self.taken(&mut next, number),
             Step::Unanswered(number) => {
-                self.taken(&mut next, number);
                 next.candidates[usize::from(number)] = Stand::Backup;
             }
             Step::Renew(number) => self.renew(&mut next, number),
@@ -292,6 +327,10 @@ impl Model for Election {
             Step::Arrive(which) => self.arrive(&mut next, which),
         }
         (next != *state).then_some(next)
+    }
+
+    fn within_boundary(&self, state: &State) -> bool {
+        state.revision <= REVISIONS_MAX
     }
 
     fn properties(&self) -> Vec<Property<Self>> {

@@ -428,13 +428,6 @@ impl Model for Propagation {
             Property::sometimes("every task is done", |_: &Self, state: &State| {
                 state.done.iter().all(|done| *done)
             }),
-            Property::sometimes(
-                "a deposed home's entry is in the log",
-                |model: &Self, state: &State| {
-                    let accepted = model.accepted(state, state.log.len());
-                    state.log.iter().any(|entry| !accepted.contains(entry))
-                },
-            ),
         ]
     }
 }

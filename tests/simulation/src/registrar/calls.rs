@@ -68,7 +68,7 @@ impl Registrar {
                 let id = context.random.uuid();
                 self.claim(context, id, epoch);
             }
-            Action::Announce(primary) => context.out.push(Out::FanOut(Message::Primary(primary))),
+            Action::Announce(primary) => context.out.push(Out::ToAll(Message::Primary(primary))),
             Action::Release { expected } => {
                 let put = Message::Put {
                     from,

@@ -62,7 +62,7 @@ impl World {
 
     fn delay(&mut self) -> Micros {
         let healed = self.schedule.now() >= self.plan.healed;
-        match (self.plan.network, self.random.next() % 200) {
+        match (self.plan.network, self.random.number() % 200) {
             (Network::Lossy, 0) if !healed => self.random.between(500 * MILLI, 6_000 * MILLI),
             (_, 1..8) => self.random.between(5 * MILLI, 100 * MILLI),
             _ => self.random.between(100, 2_000),
@@ -102,7 +102,7 @@ impl World {
     }
 
     /// The queue group: whoever has subscribed, alive or not.
-    pub(super) fn to_balancer(&mut self, from: Addr, message: Message) {
+    pub(super) fn balance(&mut self, from: Addr, message: Message) {
         let ready = |(index, balancer): (usize, &Option<crate::balancer::Balancer>)| {
             balancer
                 .as_ref()

@@ -66,6 +66,13 @@ impl World {
                 self.log(from).read(from, consumer, start);
                 self.deliver_blocks();
             }
+            _ => self.at_bucket(message),
+        }
+    }
+
+    fn at_bucket(&mut self, message: Message) {
+        let now = self.schedule.now();
+        match message {
             Message::Put {
                 from,
                 token,

@@ -16,6 +16,8 @@ use crate::history::History;
 const RESTART_AFTER: Duration = Duration::from_secs(2);
 /// `RestartPreventExitStatus` of it.
 const EXIT_CONFIGURATION: i32 = 64;
+/// Lines of its log that are shown of a server that ended by itself.
+const WORDS_LINES: usize = 3;
 /// The memory that a process may grow by, however little it had: buffers and caches.
 const GROWTH_BYTES_MIN: u64 = 64 * 1024 * 1024;
 /// What hashing passwords leaves with the allocator, at most: a few times argon2's
@@ -70,7 +72,18 @@ impl Supervisor {
         });
         if now >= due && status.code() != Some(EXIT_CONFIGURATION) {
             self.due.remove(name);
-            self.restarts.push(format!("{name} ({status})"));
+            let words = system
+                .server(name)
+                .process()
+                .map(|process| process.log_end());
+            let last = words.unwrap_or_default();
+            let last = last
+                .lines()
+                .rev()
+                .take(WORDS_LINES)
+                .collect::<Vec<_>>()
+                .join(" | ");
+            self.restarts.push(format!("{name} ({status}): {last}"));
             system.server(name).start();
         }
     }

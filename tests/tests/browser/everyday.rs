@@ -1,0 +1,202 @@
+//! What people do every day: register, log in, send, read, search.
+
+use yoshi_tests::eventually;
+
+use crate::browser::{Browser, SEEN_WITHIN};
+use crate::website::{PASSWORD, Website};
+
+#[tokio::test]
+async fn a_task_arrives_live_in_a_second_window() {
+    let Some(website) = Website::open().await else {
+        return;
+    };
+    let (ana, ben) = (Website::name("ana"), Website::name("ben"));
+    let (here, there) = (Browser::open(&website).await, Browser::open(&website).await);
+    there.register(&ben).await;
+    there.sees(".empty", "All clear").await;
+    here.register(&ana).await;
+
+    here.write(
+        "#quick",
+        &format!("@{ben} decide: ship 1.2? [ship / wait] by tomorrow !high #release "),
+    )
+    .await;
+    here.sees("#quick-preview", "“ship 1.2?”").await;
+    here.sees("#quick-preview", "tomorrow").await;
+    here.click(".quick button[value=send]").await;
+    here.sees(".notice", "Sent").await;
+
+    // No reload: the page is told.
+    there.sees(".row-title", "ship 1.2?").await;
+    there.sees(".row-facts", &ana).await;
+    there.sees(".tab[aria-current] .count", "1").await;
+    there.click(".row-title").await;
+    there.sees("h1", "ship 1.2?").await;
+    there.sees(".options", "wait").await;
+    there.sees(".facts summary", "Held by").await;
+    here.go("/asked").await;
+    here.sees(".row-facts", &format!("to {ben}")).await;
+    here.is_calm().await;
+    there.is_calm().await;
+    here.close().await;
+    there.close().await;
+}
+
+#[tokio::test]
+async fn the_whole_form_and_what_it_says_when_something_is_wrong() {
+    let Some(website) = Website::open().await else {
+        return;
+    };
+    let name = Website::name("ana");
+    let browser = Browser::open(&website).await;
+    browser.register(&name).await;
+    browser.go("/new").await;
+    browser.write("#to", "nobody-of-that-name ").await;
+    browser.write("#title", "Plan the offsite").await;
+    browser
+        .write(
+            "#body",
+            "# Where\n\n- *Lisbon*\n- [Porto](https://porto.example)",
+        )
+        .await;
+    browser.click(".actions button").await;
+    browser
+        .sees(
+            ".notice.bad",
+            "There is no account called nobody-of-that-name",
+        )
+        .await;
+    let kept = browser
+        .run("return document.querySelector('#body').value")
+        .await;
+    assert!(
+        kept.as_str().unwrap().contains("Lisbon"),
+        "what was typed is kept: {kept}"
+    );
+    browser
+        .run("document.querySelector('#to').value = ''")
+        .await;
+    browser.write("#to", &name).await;
+    browser.click(".actions button").await;
+    browser.sees(".notice.good", "held by every server").await;
+    browser.sees(".prose h2", "Where").await;
+    let link = browser
+        .run("return document.querySelector('.prose a').href")
+        .await;
+    assert_eq!(link, "https://porto.example/");
+
+    browser.go("/search?q=lisb").await;
+    browser.sees(".row-title", "Plan the offsite").await;
+    browser.go("/search?q=nothing-of-this").await;
+    browser.sees(".empty", "Nothing found").await;
+    browser.is_calm().await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn everything_works_without_scripts() {
+    let Some(website) = Website::open().await else {
+        return;
+    };
+    let name = Website::name("ana");
+    let browser = Browser::open(&website).await;
+    browser.without_scripts().await;
+    browser.register(&name).await;
+    browser
+        .send(&format!("@{name} answer: which seat? by friday"))
+        .await;
+    browser.sees(".row-title", "which seat?").await;
+    browser.write("#quick", "no name here").await;
+    browser.click(".quick button[value=send]").await;
+    browser.sees(".notice.bad", "Who is asked").await;
+    browser.write("#to", &name).await;
+    browser.click(".actions button").await;
+    browser.sees("h1", "no name here").await;
+    browser.go("/settings").await;
+    browser.click("form[action='/log-out'].card button").await;
+    browser.sees(".notice", "You are logged out").await;
+    browser.log_in(&name, PASSWORD).await;
+    browser.sees("h1", "For me").await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn names_are_completed_from_people_one_knows() {
+    let Some(website) = Website::open().await else {
+        return;
+    };
+    let (ana, zoe) = (Website::name("ana"), Website::name("zoe"));
+    let browser = Browser::open(&website).await;
+    browser.register(&zoe).await;
+    browser.click(".me button").await;
+    browser.sees("h1", "Log in").await;
+    browser.register(&ana).await;
+    browser.send(&format!("@{zoe} hello")).await;
+    browser.write("#quick", "@zo").await;
+    browser.sees(".names", &zoe).await;
+    browser.write("#quick", crate::browser::ENTER).await;
+    let line = browser
+        .run("return document.querySelector('#quick').value")
+        .await;
+    assert_eq!(line, format!("@{zoe} "));
+    browser.is_calm().await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn two_websites_agree() {
+    let Some(website) = Website::open().await else {
+        return;
+    };
+    let name = Website::name("ana");
+    let mut browser = Browser::open(&website).await;
+    browser.register(&name).await;
+    for title in ["one", "two", "three"] {
+        browser.send(&format!("@{name} {title}")).await;
+    }
+    const TITLES: &str =
+        "return [...document.querySelectorAll('.row-title')].map(a => a.textContent)";
+    let here = browser.run(TITLES).await;
+    let (server, address, scratch) = website.another().await;
+    browser.address = address;
+    browser.log_in(&name, PASSWORD).await;
+    browser.sees("h1", "For me").await;
+    assert_eq!(browser.run(TITLES).await, here, "its cache fills itself");
+    browser.close().await;
+    drop((server, scratch));
+}
+
+#[tokio::test]
+async fn the_last_list_is_there_without_a_network() {
+    let Some(website) = Website::open().await else {
+        return;
+    };
+    let name = Website::name("ana");
+    let (mut server, address, scratch) = website.another().await;
+    let mut browser = Browser::open(&website).await;
+    browser.address = address;
+    browser.register(&name).await;
+    browser.send(&format!("@{name} read me on the train")).await;
+    const KEPT: &str = "return caches.match('/').then(kept => kept ? kept.text() : '')";
+    eventually("the list is kept", SEEN_WITHIN, async || {
+        browser.go("/").await;
+        let kept = browser.run(KEPT).await;
+        match kept
+            .as_str()
+            .is_some_and(|kept| kept.contains("on the train"))
+        {
+            true => Ok(()),
+            false => Err("it is not"),
+        }
+    })
+    .await;
+    server.kill();
+    browser.go("/").await;
+    browser.sees(".row-title", "read me on the train").await;
+    browser.go("/settings").await;
+    browser.sees("h1", "You are offline").await;
+    server.start();
+    server.ready().await;
+    browser.close().await;
+    drop(scratch);
+}

@@ -1,0 +1,25 @@
+//! The website in a real browser: headless Chromium, driven over `WebDriver`.
+//!
+//! Without a browser the tests are skipped, and say so; where `CI` is set, that
+//! is a failure. Pictures of the main pages go to `target/screenshots`.
+
+#[cfg(test)]
+mod accessibility;
+#[cfg(test)]
+mod browser;
+#[cfg(test)]
+mod driver;
+#[cfg(test)]
+mod everyday;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod keyboard;
+#[cfg(test)]
+mod pictures;
+#[cfg(test)]
+mod sessions;
+#[cfg(test)]
+mod speed;
+#[cfg(test)]
+mod website;
