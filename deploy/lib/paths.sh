@@ -8,9 +8,9 @@ RUN=$ROOT/.run
 # The users of NATS, as nats/accounts.conf names them.
 NATS_USERS=(load-balancer message-server registration-server operator provisioner recovery client web-client sys)
 # The servers of the system, in the order of their start.
-SERVERS=(lb1 lb2 rs1 rs2 ms1 ms2 ms3)
+SERVERS=(lb1 lb2 rs1 rs2 ms1 ms2 ms3 web1)
 # Those of them that own a database of the same name.
-DATABASES=(rs1 rs2 ms1 ms2 ms3)
+DATABASES=(rs1 rs2 ms1 ms2 ms3 web1)
 
 # target_dir: where cargo puts what it builds.
 target_dir() {

@@ -38,6 +38,7 @@ role_of() {
     lb*) echo load-balancer ;;
     ms*) echo message-server ;;
     rs*) echo registration-server ;;
+    web*) echo web-client ;;
     *) fail "no server is called $1" ;;
   esac
 }
@@ -60,6 +61,9 @@ start_server() {
       "YOSHI_DATABASE_URL=$(database_url "$name")"
       "YOSHI_DATABASE_PASSWORD_FILE=$RUN/secrets/database-$name"
     )
+  fi
+  if [[ $role == web-client ]]; then
+    settings+=("YOSHI_WEB_LISTEN=127.0.0.1:$(port_of "$name")")
   fi
   start_process "$name" env "${settings[@]}" "$BIN/$role"
 }

@@ -69,6 +69,13 @@ CREATE TABLE cached_task (
     start_at bigint,
     -- Not before: as due_civil.
     start_civil bigint,
+    -- How it stands with this account, if it was asked: needs_action, accepted, in_process, completed, declined,
+    -- closed or withdrawn.
+    state text COLLATE "C" NOT NULL,
+    -- How many of those who were asked have said anything.
+    answered smallint NOT NULL,
+    -- Whether nobody who was asked has anything left to do.
+    settled boolean NOT NULL,
     -- The sender's labels.
     labels text[] NOT NULL,
     -- Who was asked, in the sender's order.

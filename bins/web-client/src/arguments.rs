@@ -35,7 +35,7 @@ pub struct Arguments {
     #[arg(long, env = "YOSHI_WEB_ADDRESS_FILE", value_name = "FILE")]
     pub(crate) web_address_file: Option<PathBuf>,
 
-    /// The address that people type, without a path: https://yoshi.example.org.
+    /// The address that people type, scheme and host only, `https://yoshi.example.org` for example.
     /// Needed behind a proxy that ends TLS; requests for another host are refused
     #[arg(long, env = "YOSHI_WEB_URL", value_name = "URL")]
     web_url: Option<String>,

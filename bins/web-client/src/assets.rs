@@ -70,12 +70,7 @@ pub(crate) static ASSETS: LazyLock<Assets> = LazyLock::new(|| Assets {
     ),
 });
 
-fn asset(
-    name: &str,
-    extension: &str,
-    media: &'static str,
-    content: &'static [u8],
-) -> Asset {
+fn asset(name: &str, extension: &str, media: &'static str, content: &'static [u8]) -> Asset {
     Asset {
         path: format!("/assets/{name}.{}.{extension}", hash(content)),
         media,
@@ -86,7 +81,10 @@ fn asset(
 /// Enough of a hash to tell two versions apart.
 fn hash(content: &[u8]) -> String {
     let digest = Sha256::digest(content);
-    digest[..6].iter().map(|byte| format!("{byte:02x}")).collect()
+    digest[..6]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 impl Assets {
@@ -137,7 +135,8 @@ mod tests {
 
     #[test]
     fn the_first_load_is_light() {
-        let bytes = ASSETS.style.content.len() + ASSETS.script.content.len() + ASSETS.icon.content.len();
+        let bytes =
+            ASSETS.style.content.len() + ASSETS.script.content.len() + ASSETS.icon.content.len();
         assert!(bytes < 50_000, "{bytes}");
     }
 }

@@ -81,7 +81,11 @@ impl App {
     ) -> Result<Freshness, Error> {
         let reach = cache::reach(&self.pool, account).await?;
         let first = reach.inbox == Position::ZERO || reach.sent == Position::ZERO;
-        let within = if first { FILL_FIRST_WITHIN } else { FILL_WITHIN };
+        let within = if first {
+            FILL_FIRST_WITHIN
+        } else {
+            FILL_WITHIN
+        };
         match tokio::time::timeout(within, self.fill(account, credential, within)).await {
             Ok(Ok(behind)) if behind => Ok(Freshness::Behind),
             Ok(Ok(_)) => Ok(Freshness::Fresh),

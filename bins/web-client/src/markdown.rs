@@ -16,9 +16,8 @@ pub(crate) fn render(text: &str) -> Markup {
     if text.len() > MARKDOWN_BYTES_MAX {
         return maud::html! { pre { (text) } };
     }
-    let options = Options::ENABLE_TABLES
-        | Options::ENABLE_STRIKETHROUGH
-        | Options::ENABLE_TASKLISTS;
+    let options =
+        Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
     let mut safe = Safe::default();
     let events = Parser::new_ext(text, options).map(|event| safe.event(event));
     let mut out = String::with_capacity(text.len() * 2);
@@ -113,7 +112,10 @@ mod tests {
     #[test]
     fn links_lead_to_the_web_or_mail() {
         let good = html_of("[x](https://a.example/?b=1&c=\"2\")");
-        assert!(good.contains("href=\"https://a.example/?b=1&amp;c=&quot;2&quot;\">x</a>"), "{good}");
+        assert!(
+            good.contains("href=\"https://a.example/?b=1&amp;c=&quot;2&quot;\">x</a>"),
+            "{good}"
+        );
         for text in [
             "[x](javascript:alert(1))",
             "[x](JAVASCRIPT:alert(1))",
@@ -125,10 +127,16 @@ mod tests {
             "[x][y]\n\n[y]: vbscript:x",
         ] {
             let html = html_of(text);
-            assert!(!html.contains("<a") && !html.contains("<img"), "{text}: {html}");
+            assert!(
+                !html.contains("<a") && !html.contains("<img"),
+                "{text}: {html}"
+            );
         }
         let image = html_of("![cat](https://a.example/cat.png)");
-        assert!(image.contains(">cat</a>") && !image.contains("<img"), "{image}");
+        assert!(
+            image.contains(">cat</a>") && !image.contains("<img"),
+            "{image}"
+        );
     }
 
     proptest! {

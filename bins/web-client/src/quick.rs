@@ -134,7 +134,8 @@ fn take(word: &str, begins: bool, found: &mut Understood) -> bool {
         return importance.is_some();
     }
     // Options in brackets say already that it is to be decided.
-    let open = found.kind.is_none() || (found.kind == Some(Kind::Decide) && !found.options.is_empty());
+    let open =
+        found.kind.is_none() || (found.kind == Some(Kind::Decide) && !found.options.is_empty());
     match word.strip_suffix(':').and_then(kind) {
         Some(kind) if begins && open => {
             found.kind = Some(kind);

@@ -13,8 +13,8 @@ use crate::app::Shared;
 use crate::assets::ASSETS;
 use crate::guard::guard;
 use crate::page::{compose, entrance, lists, live, search, settings, task};
-use crate::view::refusal::Refusal;
 use crate::view;
+use crate::view::refusal::Refusal;
 use crate::visitor::Guest;
 
 /// For good: the name changes with the content.
@@ -48,7 +48,7 @@ pub(crate) fn routes(app: Shared) -> Router {
         .route("/worker.js", get(worker))
         .route("/manifest.webmanifest", get(manifest))
         .fallback(async || Refusal::not_found())
-        .layer(middleware::from_fn_with_state(app.clone(), guard))
+        .layer(middleware::from_fn_with_state(Shared::clone(&app), guard))
         .with_state(app)
 }
 

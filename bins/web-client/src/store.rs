@@ -1,9 +1,10 @@
-//! The website's tables in SQL: `sessions`, the `cache` as it is written, and
-//! the `list`s that pages show of it. Knows rows; no HTML, no requests.
+//! The website's tables in SQL: `sessions`, the `cache` as it is written, the
+//! `list`s that pages show of it, and one `whole` task. Knows rows; no HTML, no requests.
 
 pub(crate) mod cache;
 pub(crate) mod list;
 pub(crate) mod sessions;
+pub(crate) mod whole;
 
 use deadpool_postgres::{Pool, PoolError};
 use tokio_postgres::Row;

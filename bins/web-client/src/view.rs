@@ -119,7 +119,7 @@ pub(crate) fn member(frame: &Frame, here: Here, title: &str, content: &Markup) -
 }
 
 fn navigation(frame: &Frame, here: Here) -> Markup {
-    let open = frame.counts.for_me[0] + frame.counts.for_me[1];
+    let open = frame.counts.waiting();
     let item = |to: &str, place: Here, icon: Icon, words: &str, count: Option<i64>| {
         html! {
             a.tab href=(to) aria-current=[(here == place).then_some("page")] {

@@ -121,7 +121,11 @@ async fn member(app: &App, headers: &HeaderMap) -> Result<Option<Member>, Refusa
 /// trusted proxy there speaks for.
 fn source(app: &App, parts: &Parts) -> IpAddr {
     let forwarded = || {
-        let last = parts.headers.get_all("x-forwarded-for").iter().next_back()?;
+        let last = parts
+            .headers
+            .get_all("x-forwarded-for")
+            .iter()
+            .next_back()?;
         last.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
     };
     let connected = parts.extensions.get::<ConnectInfo<SocketAddr>>();

@@ -56,6 +56,33 @@ pub(crate) const fn importance(importance: u8) -> Option<&'static str> {
 pub(crate) const fn state(state: AskState) -> &'static str {
     match state {
         AskState::NeedsAction => "not answered yet",
+        AskState::Accepted => "taken on",
+        AskState::InProcess => "in progress",
+        AskState::Completed => "done",
+        AskState::Declined => "declined",
+        AskState::Closed => "no longer needed",
+        AskState::Withdrawn => "withdrawn",
+    }
+}
+
+/// How a task stands with a recipient, for columns.
+pub(crate) const fn state_name(state: AskState) -> &'static str {
+    match state {
+        AskState::NeedsAction => "needs_action",
+        AskState::Accepted => "accepted",
+        AskState::InProcess => "in_process",
+        AskState::Completed => "completed",
+        AskState::Declined => "declined",
+        AskState::Closed => "closed",
+        AskState::Withdrawn => "withdrawn",
+    }
+}
+
+/// Whether there is nothing left for a recipient to do.
+pub(crate) const fn is_settled(state: AskState) -> bool {
+    match state {
+        AskState::NeedsAction | AskState::Accepted | AskState::InProcess => false,
+        AskState::Completed | AskState::Declined | AskState::Closed | AskState::Withdrawn => true,
     }
 }
 

@@ -23,8 +23,16 @@ fn days_and_moments_in_words() {
         ("2026-11-22", "yesterday", Tone::Past),
         ("2026-11-23T09:00:00", "today 09:00", Tone::Past),
         ("2026-11-23T16:00:00Z", "today 17:00", Tone::Today),
-        ("2026-11-24T01:00:00[Asia/Tokyo]", "today 17:00", Tone::Today),
-        ("2026-11-24T01:00:00[Mars/Base]", "tomorrow 01:00", Tone::Soon),
+        (
+            "2026-11-24T01:00:00[Asia/Tokyo]",
+            "today 17:00",
+            Tone::Today,
+        ),
+        (
+            "2026-11-24T01:00:00[Mars/Base]",
+            "tomorrow 01:00",
+            Tone::Soon,
+        ),
     ] {
         assert_eq!(words(when), (expected.to_owned(), tone), "{when}");
     }

@@ -119,6 +119,8 @@ pub(crate) async fn log_out(
     MemberForm { member, .. }: MemberForm,
 ) -> Result<Response, Refusal> {
     sessions::end(&app.pool, &member.account, &member.session.hash).await?;
+    // Other tabs of the same browser look again, and find the log-in.
+    app.hub.end(&member.account);
     if let Credential::Token(token) = &member.credential {
         let client = app.client.clone().with_deadline(CHANGE_WITHIN);
         if let Err(error) = client.log_out(&member.account, token).await {
@@ -181,17 +183,22 @@ async fn try_log_in(
         return Ok(Err(Refused::TooOften(Duration::from_secs(2))));
     };
     let client = app.client.clone().with_deadline(CHANGE_WITHIN);
-    Ok(match client.log_in(&name, &Password::new(password.to_owned())).await {
-        Ok(logged_in) => {
-            app.throttles.logged_in(guest.source, &name);
-            tracing::info!(account = %name, source = %guest.source, "{name} logged in");
-            Ok((name, logged_in.token))
-        }
-        Err(error) => {
-            tracing::info!(account = %name, source = %guest.source, "{name} did not log in: {error}");
-            Err(Refused::Wrong(trouble::words(&error)))
-        }
-    })
+    Ok(
+        match client
+            .log_in(&name, &Password::new(password.to_owned()))
+            .await
+        {
+            Ok(logged_in) => {
+                app.throttles.logged_in(guest.source, &name);
+                tracing::info!(account = %name, source = %guest.source, "{name} logged in");
+                Ok((name, logged_in.token))
+            }
+            Err(error) => {
+                tracing::info!(account = %name, source = %guest.source, "{name} did not log in: {error}");
+                Err(Refused::Wrong(trouble::words(&error)))
+            }
+        },
+    )
 }
 
 async fn try_register(

@@ -13,10 +13,18 @@ use crate::view::{self, Frame, Here, quick, row};
 use crate::visitor::{Form, Member};
 
 /// The groups of *For me*, in their order: heading and what stands in it.
-const GROUPS: [(&str, &str); 3] = [
+const FOR_ME: [(&str, &str); 6] = [
     ("Due", "due today or before"),
     ("To answer", "waiting for your answer"),
+    ("In progress", "begun, and not done"),
+    ("Taken on", "accepted, and not begun"),
     ("Later", "not to be begun yet"),
+    ("Done", "nothing left for you to do"),
+];
+/// The groups of *Asked by me*.
+const ASKED: [(&str, &str); 2] = [
+    ("Waiting", "somebody has something left to do"),
+    ("Done", "nobody has anything left to do"),
 ];
 
 /// What the reader is asked.
@@ -38,11 +46,11 @@ pub(crate) async fn for_me(
         (sent_notice(asked.text("sent")))
         div #list data-list {
             @if page.rows.is_empty() && after == Place::START { (nothing_for_me(&frame)) }
-            (groups(&frame, &page.rows))
+            (groups(&frame, &page.rows, &FOR_ME, &frame.counts.for_me, false))
             (more("/", &page))
         }
     };
-    let title = match frame.counts.for_me[0] + frame.counts.for_me[1] {
+    let title = match frame.counts.waiting() {
         0 => "For me".to_owned(),
         open => format!("({open}) For me"),
     };
@@ -62,7 +70,7 @@ pub(crate) async fn asked(
     let content = html! {
         div.head {
             h1 { "Asked by me" }
-            p.sub { (frame.counts.asked) " sent" }
+            p.sub { b { (frame.counts.asked[0]) } " waiting · " (frame.counts.asked[1]) " done" }
         }
         (quick::form(&frame, "", &TaskId::fresh().to_string()))
         div #list data-list {
@@ -73,10 +81,7 @@ pub(crate) async fn asked(
                         a href="/new" { "fill in a form" } "." }
                 }
             } @else {
-                section.group aria-labelledby="waiting" {
-                    h2 #waiting { "Waiting for an answer" span.count { (frame.counts.asked) } }
-                    (row::rows(&page.rows, &frame.account, &frame.look.clock, true))
-                }
+                (groups(&frame, &page.rows, &ASKED, &frame.counts.asked, true))
             }
             (more("/asked", &page))
         }
@@ -90,28 +95,34 @@ pub(crate) async fn asked(
 }
 
 fn summary(frame: &Frame) -> Markup {
-    let [due, answer, later] = frame.counts.for_me;
+    let [due, answer, progress, taken, later, _done] = frame.counts.for_me;
+    let begun = progress + taken;
     html! {
-        @match (due, answer, later) {
-            (0, 0, 0) => "Nothing is waiting for you",
-            _ => {
-                @if due > 0 { b { (due) } " due · " }
-                b { (answer) } " to answer"
-                @if later > 0 { " · " (later) " later" }
-            }
+        @if due + answer + begun + later == 0 { "Nothing is waiting for you" }
+        @else {
+            @if due > 0 { b { (due) } " due · " }
+            b { (answer) } " to answer"
+            @if begun > 0 { " · " (begun) " in hand" }
+            @if later > 0 { " · " (later) " later" }
         }
     }
 }
 
-fn groups(frame: &Frame, rows: &[Row]) -> Markup {
+fn groups(
+    frame: &Frame,
+    rows: &[Row],
+    named: &[(&str, &str)],
+    counts: &[i64],
+    asked: bool,
+) -> Markup {
     let grouped = rows.chunk_by(|one, other| one.place.group == other.place.group);
     html! {
         @for group in grouped {
             @let index = usize::try_from(group[0].place.group).unwrap_or_default();
-            @if let (Some((words, what)), Some(count)) = (GROUPS.get(index), frame.counts.for_me.get(index)) {
+            @if let (Some((words, what)), Some(count)) = (named.get(index), counts.get(index)) {
                 section.group aria-labelledby={ "group-" (index) } {
                     h2 id={ "group-" (index) } title=(what) { (words) span.count { (count) } }
-                    (row::rows(group, &frame.account, &frame.look.clock, false))
+                    (row::rows(group, &frame.account, &frame.look.clock, asked))
                 }
             }
         }

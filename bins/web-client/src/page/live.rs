@@ -54,13 +54,17 @@ async fn next(
     end: Instant,
 ) -> Option<(Result<Event, Infallible>, Option<watch::Receiver<News>>)> {
     let mut news = news?;
-    tokio::time::timeout_at(end, news.changed()).await.ok()?.ok()?;
+    tokio::time::timeout_at(end, news.changed())
+        .await
+        .ok()?
+        .ok()?;
     let heard = *news.borrow_and_update();
     Some(match heard {
         News::At(position) => {
             let event = Event::default().event("at").data(position.to_string());
             (Ok(event), Some(news))
         }
-        News::Ended => (Ok(Event::default().event("ended").data("")), None),
+        // Browsers pass over an event without data.
+        News::Ended => (Ok(Event::default().event("ended").data("log-in")), None),
     })
 }

@@ -125,6 +125,8 @@ pub(crate) async fn end(
             }
         }
     }
+    // Every open page looks again; those of ended sessions find the log-in.
+    app.hub.end(account);
     Ok(see_other("/settings?ended=1"))
 }
 

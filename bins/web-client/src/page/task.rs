@@ -11,7 +11,7 @@ use crate::app::{App, Shared};
 use crate::clock::Clock;
 use crate::limit::FILL_WITHIN;
 use crate::markdown;
-use crate::store::list::{self, Whole};
+use crate::store::whole::{self, Whole};
 use crate::view::refusal::Refusal;
 use crate::view::{self, Frame, Here, row};
 use crate::visitor::{Form, Member};
@@ -57,7 +57,7 @@ async fn find(app: &App, member: &Member, id: TaskId) -> Result<Option<Found>, R
         Ok(None) => {}
         Err(error) => tracing::debug!(account = %member.account, "task {id}: {error}"),
     }
-    let cached = list::whole(&app.pool, &member.account, id).await?;
+    let cached = whole::whole(&app.pool, &member.account, id).await?;
     Ok(cached.map(|task| Found::Task(Box::new(task))))
 }
 
@@ -85,7 +85,7 @@ fn task_page(frame: &Frame, task: &Whole, just_sent: bool) -> Markup {
         p.back { a href=(back.0) data-back { "← " (back.1) } }
         @if just_sent {
             p.notice.good role="status" data-once {
-                "Sent. " (task.held_by.len()) " servers hold it."
+                "Sent, and held by every server."
             }
         }
         article.task {
@@ -115,7 +115,13 @@ fn task_page(frame: &Frame, task: &Whole, just_sent: bool) -> Markup {
 
 fn byline(frame: &Frame, task: &Whole, clock: &Clock) -> Markup {
     let sent = clock.ago(task.sent_at);
-    let name = |name: &str| if name == frame.account.as_str() { "you".to_owned() } else { name.to_owned() };
+    let name = |name: &str| {
+        if name == frame.account.as_str() {
+            "you".to_owned()
+        } else {
+            name.to_owned()
+        }
+    };
     let recipients: Vec<_> = task
         .new_task
         .recipients
@@ -191,7 +197,11 @@ fn asks(frame: &Frame, task: &Whole) -> Markup {
                     li {
                         (row::avatar(ask.recipient.as_str()))
                         span.ask-name { (ask.recipient) @if ask.recipient == frame.account { " (you)" } }
-                        span.state { (word::state(ask.state)) }
+                        span.state {
+                            (word::state(ask.state))
+                            @if ask.percent > 0 { " · " (ask.percent) " %" }
+                        }
+                        @if !ask.reason.is_empty() { p.reason { "“" (ask.reason) "”" } }
                     }
                 }
             }

@@ -24,6 +24,8 @@ pub(crate) fn words(error: &Error) -> String {
              Try again: it will not happen twice."
                 .to_owned()
         }
-        _ => "The servers cannot be reached, and nothing happened. Try again in a moment.".to_owned(),
+        _ => {
+            "The servers cannot be reached, and nothing happened. Try again in a moment.".to_owned()
+        }
     }
 }

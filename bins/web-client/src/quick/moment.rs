@@ -122,7 +122,7 @@ fn weekday(word: &str) -> Option<Weekday> {
 fn month_day(day: &str, month: &str, today: Date) -> Option<Date> {
     let day: i8 = day.trim_end_matches('.').parse().ok()?;
     let found = |name: &&str| month.len() >= 3 && name.starts_with(month);
-    let index = MONTHS.iter().position(|name| found(&name))?;
+    let index = MONTHS.iter().position(found)?;
     let month = i8::try_from(index + 1).ok()?;
     let this = Date::new(today.year(), month, day).ok();
     let next = Date::new(today.year().checked_add(1)?, month, day).ok();
@@ -153,4 +153,3 @@ fn clock_time(word: &str) -> Option<Time> {
     };
     Time::new(hour, minute, 0, 0).ok()
 }
-

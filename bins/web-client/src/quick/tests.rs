@@ -39,7 +39,10 @@ fn options_stand_in_brackets() {
     let both = understood("@ana decide: ship it? [ship / wait]");
     assert_eq!((both.title.as_str(), both.options.len()), ("ship it?", 2));
     let plain = understood("fix the array [0] in main");
-    assert_eq!((plain.kind, plain.title.as_str()), (None, "fix the array [0] in main"));
+    assert_eq!(
+        (plain.kind, plain.title.as_str()),
+        (None, "fix the array [0] in main")
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use deadpool_postgres::{Pool, Transaction};
 use uuid::Uuid;
 use yoshi_client::{Position, Task};
+use yoshi_protocol::message::task::{Ask, AskState};
 use yoshi_protocol::{AccountName, cbor};
 
 use super::{Error, rows, within};
@@ -148,6 +149,9 @@ struct Columns {
     due_civil: Vec<Option<i64>>,
     start_at: Vec<Option<i64>>,
     start_civil: Vec<Option<i64>>,
+    state: Vec<&'static str>,
+    answered: Vec<i16>,
+    settled: Vec<bool>,
     // Lists travel as lines: arrays of arrays must all be of one length.
     labels: Vec<String>,
     recipients: Vec<String>,
@@ -158,7 +162,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn push(&mut self, task: &Task) {
+    fn push(&mut self, account: &AccountName, task: &Task) {
         let new = &task.new_task;
         let names: Vec<_> = new
             .recipients
@@ -170,7 +174,8 @@ impl Columns {
         let (start_at, start_civil) = clock::keys(new.start.as_ref());
         self.id.push(new.id.0);
         self.sender.push(task.sender.to_string());
-        self.number.push(i64::try_from(task.number).unwrap_or(i64::MAX));
+        self.number
+            .push(i64::try_from(task.number).unwrap_or(i64::MAX));
         self.position.push(task.position.to_i64());
         self.changed.push(task.changed.to_i64());
         self.sent_at.push(task.sent_at.0);
@@ -186,12 +191,24 @@ impl Columns {
         self.due_civil.push(due_civil);
         self.start_at.push(start_at);
         self.start_civil.push(start_civil);
+        self.push_standing(account, &task.asks);
         self.labels.push(new.labels.join("\n"));
         self.recipients.push(names.join("\n"));
         self.content.push(cbor::encode(new));
         self.asks.push(cbor::encode(&task.asks));
         self.held_by.push(servers.join("\n"));
         self.body.push(new.body.clone());
+    }
+
+    fn push_standing(&mut self, account: &AccountName, asks: &[Ask]) {
+        let mine = asks.iter().find(|ask| ask.recipient == *account);
+        let answered = asks.iter().filter(|ask| ask.state != AskState::NeedsAction);
+        self.state
+            .push(mine.map_or("", |ask| word::state_name(ask.state)));
+        self.answered
+            .push(i16::try_from(answered.count()).unwrap_or(i16::MAX));
+        self.settled
+            .push(asks.iter().all(|ask| word::is_settled(ask.state)));
     }
 }
 
@@ -203,7 +220,7 @@ async fn put(
 ) -> Result<(), Error> {
     let mut columns = Columns::default();
     for task in tasks {
-        columns.push(task);
+        columns.push(account, task);
     }
     let statement = transaction.prepare_cached(PUT).await?;
     let (received, sent) = (side == Side::Inbox, side == Side::Sent);
@@ -212,10 +229,33 @@ async fn put(
         .execute(
             &statement,
             &[
-                &account.as_str(), &received, &sent, &c.id, &c.sender, &c.number, &c.position,
-                &c.changed, &c.sent_at, &c.hash, &c.title, &c.kind, &c.importance, &c.due,
-                &c.due_at, &c.due_civil, &c.start_at, &c.start_civil, &c.labels, &c.recipients,
-                &c.content, &c.asks, &c.held_by, &c.body,
+                &account.as_str(),
+                &received,
+                &sent,
+                &c.id,
+                &c.sender,
+                &c.number,
+                &c.position,
+                &c.changed,
+                &c.sent_at,
+                &c.hash,
+                &c.title,
+                &c.kind,
+                &c.importance,
+                &c.due,
+                &c.due_at,
+                &c.due_civil,
+                &c.start_at,
+                &c.start_civil,
+                &c.labels,
+                &c.recipients,
+                &c.content,
+                &c.asks,
+                &c.held_by,
+                &c.body,
+                &c.state,
+                &c.answered,
+                &c.settled,
             ],
         )
         .await?;
@@ -227,17 +267,19 @@ const PUT: &str = "
 INSERT INTO cached_task AS old (
     account, received, sent, id, sender, number, position, changed, sent_at, hash, title, kind,
     importance, due, due_at, due_civil, start_at, start_civil, labels, recipients, content, asks,
-    held_by, keywords, body)
+    held_by, keywords, body, state, answered, settled)
 SELECT $1, $2, $3, id, sender, number, position, changed, sent_at, hash, title, kind,
     importance, due, due_at, due_civil, start_at, start_civil,
     string_to_array(labels, E'\\n'), string_to_array(recipients, E'\\n'), content, asks,
-    string_to_array(held_by, E'\\n')::uuid[], concat_ws(' ', sender, recipients, labels), body
+    string_to_array(held_by, E'\\n')::uuid[], concat_ws(' ', sender, recipients, labels), body,
+    state, answered, settled
 FROM UNNEST($4::uuid[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
     $10::bytea[], $11::text[], $12::text[], $13::smallint[], $14::text[], $15::bigint[],
     $16::bigint[], $17::bigint[], $18::bigint[], $19::text[], $20::text[], $21::bytea[],
-    $22::bytea[], $23::text[], $24::text[])
+    $22::bytea[], $23::text[], $24::text[], $25::text[], $26::smallint[], $27::boolean[])
 AS new (id, sender, number, position, changed, sent_at, hash, title, kind, importance, due,
-    due_at, due_civil, start_at, start_civil, labels, recipients, content, asks, held_by, body)
+    due_at, due_civil, start_at, start_civil, labels, recipients, content, asks, held_by, body, state,
+    answered, settled)
 ON CONFLICT (account, id) DO UPDATE SET
     received = old.received OR EXCLUDED.received, sent = old.sent OR EXCLUDED.sent,
     changed = EXCLUDED.changed, title = EXCLUDED.title, kind = EXCLUDED.kind,
@@ -245,7 +287,8 @@ ON CONFLICT (account, id) DO UPDATE SET
     due_civil = EXCLUDED.due_civil, start_at = EXCLUDED.start_at,
     start_civil = EXCLUDED.start_civil, labels = EXCLUDED.labels,
     recipients = EXCLUDED.recipients, content = EXCLUDED.content, asks = EXCLUDED.asks,
-    held_by = EXCLUDED.held_by, keywords = EXCLUDED.keywords, body = EXCLUDED.body
+    held_by = EXCLUDED.held_by, keywords = EXCLUDED.keywords, body = EXCLUDED.body,
+    state = EXCLUDED.state, answered = EXCLUDED.answered, settled = EXCLUDED.settled
 WHERE EXCLUDED.changed >= old.changed";
 
 /// Notes with whom tasks were exchanged.

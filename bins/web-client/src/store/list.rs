@@ -1,15 +1,12 @@
-//! The lists that pages show of the cache, page by page, and one task of it.
+//! The lists that pages show of the cache, page by page.
 //!
 //! A page continues after the last row of the one before it (keyset paging):
 //! what arrives meanwhile neither doubles nor hides a row.
 
 use deadpool_postgres::Pool;
 use tokio_postgres::Row as SqlRow;
-use uuid::Uuid;
-use yoshi_client::Position;
-use yoshi_protocol::cbor::{self, Bound};
-use yoshi_protocol::message::task::Ask;
-use yoshi_protocol::{AccountName, Kind, Millis, NewTask, ServerId, TaskId, When};
+use tokio_postgres::types::ToSql;
+use yoshi_protocol::{AccountName, Kind, Millis, TaskId, When};
 
 use super::{Error, account_name, rows};
 use crate::clock::Clock;
@@ -28,6 +25,8 @@ pub(crate) struct Row {
     pub labels: Vec<String>,
     pub recipients: Vec<String>,
     pub sent_at: Millis,
+    /// How many of those who were asked have said anything.
+    pub answered: i16,
     /// Where it stands in its list.
     pub place: Place,
 }
@@ -85,7 +84,8 @@ impl Page {
 }
 
 /// What the account is asked, what needs it now first. Groups: 0 due (today or
-/// before), 1 to answer, 2 later (not to be begun yet).
+/// before), 1 to answer, 2 in progress, 3 taken on, 4 later (not to be begun
+/// yet), 5 done.
 pub(crate) async fn for_me(
     pool: &Pool,
     account: &AccountName,
@@ -95,21 +95,24 @@ pub(crate) async fn for_me(
     let sql = "
 -- for_me
 WITH task AS MATERIALIZED (
-    SELECT id, position, importance,
+    SELECT id, position, importance, state,
         coalesce(due_at + $2, due_civil, 9000000000000000) AS due_key,
         coalesce(start_at + $2, start_civil, 0) AS start_key
     FROM cached_task WHERE account = $1 AND received),
 grouped AS (
-    SELECT *, CASE WHEN start_key > $3 THEN 2 WHEN due_key <= $4 THEN 0 ELSE 1 END AS rank FROM task),
+    SELECT *, CASE WHEN state NOT IN ('needs_action', 'accepted', 'in_process') THEN 5
+        WHEN start_key > $3 THEN 4 WHEN due_key <= $4 THEN 0 WHEN state = 'needs_action' THEN 1
+        WHEN state = 'in_process' THEN 2 ELSE 3 END AS rank FROM task),
 placed AS (
     SELECT id, rank, -position AS place,
-        CASE rank WHEN 0 THEN due_key WHEN 1 THEN importance ELSE start_key END AS one,
-        CASE rank WHEN 1 THEN due_key ELSE importance END AS two
+        CASE rank WHEN 0 THEN due_key WHEN 4 THEN start_key WHEN 5 THEN 0 ELSE importance END AS one,
+        CASE rank WHEN 0 THEN importance WHEN 5 THEN 0 ELSE due_key END AS two
     FROM grouped),
 page AS (
     SELECT * FROM placed WHERE (rank, one, two, place) > ($5, $6, $7, $8)
     ORDER BY rank, one, two, place LIMIT $9)
-SELECT id, sender, title, kind, importance, due, labels, recipients, sent_at, rank, one, two, place
+SELECT id, sender, title, kind, importance, due, labels, recipients, sent_at, rank, one, two, place,
+    answered
 FROM page JOIN cached_task USING (id) WHERE account = $1
 ORDER BY rank, one, two, place";
     let (one, two) = after.keys;
@@ -132,30 +135,22 @@ ORDER BY rank, one, two, place";
     Ok(Page::new(found.iter().map(row).collect::<Result<_, _>>()?))
 }
 
-/// What the account asks, the latest first. One group: 0.
-pub(crate) async fn asked(
-    pool: &Pool,
-    account: &AccountName,
-    after: Place,
-) -> Result<Page, Error> {
+/// What the account asks, the latest first. Groups: 0 open, 1 done.
+pub(crate) async fn asked(pool: &Pool, account: &AccountName, after: Place) -> Result<Page, Error> {
     let sql = "
 -- asked
 SELECT id, sender, title, kind, importance, due, labels, recipients, sent_at,
-    0 AS rank, 0::bigint AS one, 0::bigint AS two, -position AS place
-FROM cached_task WHERE account = $1 AND sent AND ($2 OR -position > $3)
-ORDER BY position DESC LIMIT $4";
-    let from_start = after == Place::START;
-    let found = rows(
-        pool,
-        sql,
-        &[
-            &account.as_str(),
-            &from_start,
-            &after.order,
-            &(PAGE_TASKS + 1),
-        ],
-    )
-    .await?;
+    settled::int AS rank, 0::bigint AS one, 0::bigint AS two, -position AS place, answered
+FROM cached_task WHERE account = $1 AND sent AND (settled::int, -position) > ($2, $3)
+ORDER BY settled, position DESC LIMIT $4";
+    // Places are negative: nothing comes before the least number.
+    let order = match after {
+        Place::START => i64::MIN,
+        place => place.order,
+    };
+    let params: [&(dyn ToSql + Sync); 4] =
+        [&account.as_str(), &after.group, &order, &(PAGE_TASKS + 1)];
+    let found = rows(pool, sql, &params).await?;
     Ok(Page::new(found.iter().map(row).collect::<Result<_, _>>()?))
 }
 
@@ -177,7 +172,8 @@ found AS (
 page AS (
     SELECT * FROM found WHERE (rank, one, two, place) > ($4, $5, $6, $7)
     ORDER BY rank, one, two, place LIMIT $8)
-SELECT id, sender, title, kind, importance, due, labels, recipients, sent_at, rank, one, two, place
+SELECT id, sender, title, kind, importance, due, labels, recipients, sent_at, rank, one, two, place,
+    answered
 FROM page JOIN cached_task USING (id) WHERE account = $1
 ORDER BY rank, one, two, place";
     let (one, two) = after.keys;
@@ -209,16 +205,26 @@ fn beginnings(text: &str) -> String {
     words.join(" & ")
 }
 
+/// How many groups *For me* has.
+const GROUPS: usize = 6;
+
 /// How many tasks there are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
-    /// For the account, by group: due, to answer, later.
-    pub for_me: [i64; 3],
-    /// That the account asks.
-    pub asked: i64,
+    /// For the account, by group.
+    pub for_me: [i64; GROUPS],
+    /// That the account asks, open and done.
+    pub asked: [i64; 2],
 }
 
-/// How many tasks there are.
+impl Counts {
+    /// Those that wait for the account: due, and to answer.
+    pub(crate) fn waiting(&self) -> i64 {
+        self.for_me[0] + self.for_me[1]
+    }
+}
+
+/// How many tasks there are. The groups are those of [`for_me`] and [`asked`].
 pub(crate) async fn counts(
     pool: &Pool,
     account: &AccountName,
@@ -226,91 +232,30 @@ pub(crate) async fn counts(
 ) -> Result<Counts, Error> {
     let sql = "
 -- counts
-SELECT count(*) FILTER (WHERE received AND NOT later AND due),
-    count(*) FILTER (WHERE received AND NOT later AND NOT due),
-    count(*) FILTER (WHERE received AND later), count(*) FILTER (WHERE sent)
-FROM (
-    SELECT received, sent, coalesce(start_at + $2, start_civil, 0) > $3 AS later,
-        coalesce(due_at + $2, due_civil, 9000000000000000) <= $4 AS due
-    FROM cached_task WHERE account = $1) AS task";
-    let found = rows(
-        pool,
-        sql,
-        &[
-            &account.as_str(),
-            &clock.offset_millis(),
-            &clock.now_civil(),
-            &clock.end_of_today(),
-        ],
-    )
-    .await?;
-    let Some(row) = found.first() else {
-        return Ok(Counts::default());
-    };
-    Ok(Counts {
-        for_me: [row.try_get(0)?, row.try_get(1)?, row.try_get(2)?],
-        asked: row.try_get(3)?,
-    })
-}
-
-/// A task with everything that is known of it.
-#[derive(Debug, Clone)]
-pub(crate) struct Whole {
-    pub new_task: NewTask,
-    pub sender: AccountName,
-    pub number: u64,
-    pub position: Position,
-    pub changed: Position,
-    pub sent_at: Millis,
-    pub hash: Vec<u8>,
-    pub asks: Vec<Ask>,
-    pub held_by: Vec<ServerId>,
-}
-
-impl From<yoshi_client::Task> for Whole {
-    fn from(task: yoshi_client::Task) -> Self {
-        Self {
-            new_task: task.new_task,
-            sender: task.sender,
-            number: task.number,
-            position: task.position,
-            changed: task.changed,
-            sent_at: task.sent_at,
-            hash: task.hash.to_vec(),
-            asks: task.asks,
-            held_by: task.held_by,
+SELECT CASE WHEN NOT received THEN -1
+        WHEN state NOT IN ('needs_action', 'accepted', 'in_process') THEN 5
+        WHEN coalesce(start_at + $2, start_civil, 0) > $3 THEN 4
+        WHEN coalesce(due_at + $2, due_civil, 9000000000000000) <= $4 THEN 0
+        WHEN state = 'needs_action' THEN 1 WHEN state = 'in_process' THEN 2 ELSE 3 END AS rank,
+    count(*), count(*) FILTER (WHERE sent AND NOT settled), count(*) FILTER (WHERE sent AND settled)
+FROM cached_task WHERE account = $1 GROUP BY rank";
+    let params: [&(dyn ToSql + Sync); 4] = [
+        &account.as_str(),
+        &clock.offset_millis(),
+        &clock.now_civil(),
+        &clock.end_of_today(),
+    ];
+    let mut counts = Counts::default();
+    for row in rows(pool, sql, &params).await? {
+        let group: i32 = row.try_get(0)?;
+        let of_group = usize::try_from(group).ok();
+        if let Some(count) = of_group.and_then(|group| counts.for_me.get_mut(group)) {
+            *count = row.try_get(1)?;
         }
+        counts.asked[0] += row.try_get::<_, i64>(2)?;
+        counts.asked[1] += row.try_get::<_, i64>(3)?;
     }
-}
-
-/// One task of an account's cache.
-pub(crate) async fn whole(
-    pool: &Pool,
-    account: &AccountName,
-    id: TaskId,
-) -> Result<Option<Whole>, Error> {
-    let sql = "
--- whole
-SELECT content, sender, number, position, changed, sent_at, hash, asks, held_by
-FROM cached_task WHERE account = $1 AND id = $2";
-    let found = rows(pool, sql, &[&account.as_str(), &id.0]).await?;
-    let Some(row) = found.first() else {
-        return Ok(None);
-    };
-    let unreadable = |error: cbor::DecodeError| Error::Row(format!("task {id}: {error}"));
-    let number: i64 = row.try_get(2)?;
-    let servers: Vec<Uuid> = row.try_get(8)?;
-    Ok(Some(Whole {
-        new_task: cbor::decode(row.try_get(0)?, Bound::TASK).map_err(unreadable)?,
-        sender: account_name(row.try_get(1)?)?,
-        number: u64::try_from(number).unwrap_or_default(),
-        position: Position::from_i64(row.try_get(3)?),
-        changed: Position::from_i64(row.try_get(4)?),
-        sent_at: Millis(row.try_get(5)?),
-        hash: row.try_get(6)?,
-        asks: cbor::decode(row.try_get(7)?, Bound::ANSWER).map_err(unreadable)?,
-        held_by: servers.into_iter().map(ServerId).collect(),
-    }))
+    Ok(counts)
 }
 
 /// With whom the account has exchanged tasks, the latest first.
@@ -344,6 +289,7 @@ fn row(row: &SqlRow) -> Result<Row, Error> {
             keys: (row.try_get(10)?, row.try_get(11)?),
             order: row.try_get(12)?,
         },
+        answered: row.try_get(13)?,
     })
 }
 
@@ -360,7 +306,13 @@ mod tests {
         };
         assert_eq!(Place::parse(&place.to_text()), Some(place));
         assert_eq!(Place::parse(&Place::START.to_text()), Some(Place::START));
-        for text in ["", "1_2_3", "1_2_3_4_5", "a_b_c_d", "1_2_3_99999999999999999999"] {
+        for text in [
+            "",
+            "1_2_3",
+            "1_2_3_4_5",
+            "a_b_c_d",
+            "1_2_3_99999999999999999999",
+        ] {
             assert_eq!(Place::parse(text), None, "{text}");
         }
     }

@@ -23,7 +23,7 @@ pub(crate) fn form(frame: &Frame, line: &str, task: &str) -> Markup {
                 button.secondary type="submit" name="act" value="more" formnovalidate { "More" span.unseen { " fields" } }
             }
             div #quick-preview.preview aria-live="polite" {
-                span { code { "decide:" } " " code { "review:" } " " code { "by friday" } " " code { "!high" } " " code { "#label" } " " code { "[this / that]" } }
+                span.tips { code { "decide:" } " " code { "review:" } " " code { "by friday" } " " code { "!high" } " " code { "#label" } " " code { "[this / that]" } }
             }
         }
     }

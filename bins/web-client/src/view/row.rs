@@ -47,6 +47,7 @@ fn one(row: &Row, me: &AccountName, clock: &Clock, asked: bool) -> Markup {
                 a.row-title href={ "/task/" (row.id) } { (row.title) }
                 p.row-facts {
                     span { @if asked { "to " (names(&row.recipients, me)) } @else { (name(row.sender.as_str(), me)) } }
+                    @if asked && row.answered > 0 { span.tally { (row.answered) " of " (row.recipients.len()) " answered" } }
                     (importance(row.importance))
                     (kind(row.kind))
                     @for label in row.labels.iter().take(LABELS_SHOWN) { span.label { "#" (label) } }

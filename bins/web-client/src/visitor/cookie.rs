@@ -66,7 +66,11 @@ impl ForGuests {
 }
 
 fn secret(app: &App, name: &str, id: Option<&SessionId>) -> HeaderValue {
-    let secure = if app.place.is_secure() { "; Secure" } else { "" };
+    let secure = if app.place.is_secure() {
+        "; Secure"
+    } else {
+        ""
+    };
     let (value, age) = match id {
         Some(id) => (id.to_cookie(), ""),
         None => (String::new(), "; Max-Age=0"),
@@ -79,7 +83,11 @@ fn secret(app: &App, name: &str, id: Option<&SessionId>) -> HeaderValue {
 /// Sets a cookie that says how the website looks; not secret. The value must be
 /// one of ours.
 pub(crate) fn preference(app: &App, name: &str, value: &str) -> HeaderValue {
-    let secure = if app.place.is_secure() { "; Secure" } else { "" };
+    let secure = if app.place.is_secure() {
+        "; Secure"
+    } else {
+        ""
+    };
     let value = value.replace('/', "%2F");
     header(&format!(
         "{name}={value}; Path=/; SameSite=Lax; Max-Age={PREFERENCE_SECONDS}{secure}"

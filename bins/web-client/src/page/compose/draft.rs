@@ -55,7 +55,9 @@ impl Draft {
 
     pub(super) fn from_line(found: &Understood, clock: &Clock) -> Self {
         let names = found.recipients.iter().map(AccountName::as_str);
-        let to: Vec<_> = names.chain(found.not_names.iter().map(String::as_str)).collect();
+        let to: Vec<_> = names
+            .chain(found.not_names.iter().map(String::as_str))
+            .collect();
         let (due_day, due_time) = found
             .due
             .as_ref()
@@ -67,7 +69,9 @@ impl Draft {
             options: found.options.join("\n"),
             due_day,
             due_time,
-            importance: found.importance.map_or_else(String::new, |it| it.to_string()),
+            importance: found
+                .importance
+                .map_or_else(String::new, |it| it.to_string()),
             labels: found.labels.join(" "),
             ..Self::default()
         }
@@ -111,7 +115,11 @@ impl Draft {
         task.respond_by = moment("Answer by", &self.respond_by, clock)?;
         task.effort = self.effort()?;
         task.links = lines(&self.links);
-        let chosen = |name: &str| word::COMPLETIONS.iter().find(|(_, known, _)| *known == name);
+        let chosen = |name: &str| {
+            word::COMPLETIONS
+                .iter()
+                .find(|(_, known, _)| *known == name)
+        };
         task.completion = chosen(&self.completion).map_or(task.completion, |found| found.0);
         let chosen = |name: &str| word::PRIVACIES.iter().find(|(_, known, _)| *known == name);
         task.privacy = chosen(&self.privacy).map_or(task.privacy, |found| found.0);
@@ -177,7 +185,11 @@ impl Draft {
             return Ok(None);
         }
         let minutes = match (text.strip_suffix('h'), text.strip_suffix('m')) {
-            (Some(hours), _) => hours.trim().parse::<u32>().ok().and_then(|hours| hours.checked_mul(60)),
+            (Some(hours), _) => hours
+                .trim()
+                .parse::<u32>()
+                .ok()
+                .and_then(|hours| hours.checked_mul(60)),
             (_, Some(minutes)) => minutes.trim().parse().ok(),
             _ => text.parse().ok(),
         };
@@ -205,7 +217,9 @@ fn moment(field: &str, text: &str, clock: &Clock) -> Result<Option<When>, String
     }
     parse_moment(&text.to_lowercase(), clock)
         .map(Some)
-        .ok_or_else(|| format!("{field}: “{text}” is no date; for example 2026-11-27, friday, tomorrow 16:00."))
+        .ok_or_else(|| {
+            format!("{field}: “{text}” is no date; for example 2026-11-27, friday, tomorrow 16:00.")
+        })
 }
 
 /// A due date as the fields of the form say it.
@@ -213,8 +227,15 @@ fn day_and_time(due: &When, clock: &Clock) -> (String, String) {
     match due {
         When::Day(day) => (day.to_string(), String::new()),
         When::Floating(moment) | When::Utc(moment) | When::Zoned(moment, _) => {
-            debug_assert_eq!(&clock.moment(*moment), due, "a line is read on the same clock");
-            (moment.date().to_string(), moment.strftime("%H:%M").to_string())
+            debug_assert_eq!(
+                &clock.moment(*moment),
+                due,
+                "a line is read on the same clock"
+            );
+            (
+                moment.date().to_string(),
+                moment.strftime("%H:%M").to_string(),
+            )
         }
     }
 }
@@ -274,8 +295,14 @@ mod tests {
         let task = task.task(&clock()).unwrap();
         let text = |when: Option<When>| when.unwrap().to_string();
         assert_eq!(text(task.due.clone()), "2026-11-24");
-        assert_eq!(text(task.start.clone()), "2026-11-24T09:30:00[Europe/Berlin]");
-        assert_eq!(text(task.respond_by.clone()), "2026-11-23T17:00:00[Europe/Berlin]");
+        assert_eq!(
+            text(task.start.clone()),
+            "2026-11-24T09:30:00[Europe/Berlin]"
+        );
+        assert_eq!(
+            text(task.respond_by.clone()),
+            "2026-11-23T17:00:00[Europe/Berlin]"
+        );
         assert_eq!((task.effort, task.body.as_str()), (Some(120), "a\nb"));
         assert_eq!(task.links, ["https://a.example"]);
         assert_eq!(task.check(), Ok(()));

@@ -70,7 +70,9 @@ fn kinds(draft: &Draft) -> Markup {
 fn when(draft: &Draft) -> Markup {
     let chosen: u8 = draft.importance.parse().unwrap_or(5);
     // A number between the named ones stays what it is.
-    let named = IMPORTANCE.iter().any(|(_, importance)| *importance == chosen);
+    let named = IMPORTANCE
+        .iter()
+        .any(|(_, importance)| *importance == chosen);
     html! {
         div.side-by-side.wide-first {
             div {
@@ -99,12 +101,7 @@ fn when(draft: &Draft) -> Markup {
 }
 
 fn more(draft: &Draft) -> Markup {
-    let used = [
-        &draft.start,
-        &draft.respond_by,
-        &draft.effort,
-        &draft.links,
-    ];
+    let used = [&draft.start, &draft.respond_by, &draft.effort, &draft.links];
     let open = used.iter().any(|text| !text.is_empty());
     html! {
         details.more-fields open[open] {
