@@ -1,8 +1,10 @@
 //! An account that a test acts as.
 
-use yoshi_client::{Client, Error, Outgoing, Position, Receipt, Sent, Task, View};
+use yoshi_client::{
+    ChangeReceipt, Client, Error, Outgoing, Position, Receipt, Sent, Task, View,
+};
 use yoshi_protocol::limit::POLL_TASKS_MAX;
-use yoshi_protocol::{AccountName, Credential, ErrorCode, NewTask, Password};
+use yoshi_protocol::{AccountName, Credential, ErrorCode, NewTask, Password, TaskId, Verb};
 
 /// An account with its password and a token.
 #[derive(Debug, Clone)]
@@ -66,6 +68,28 @@ impl Person {
             Ok(Sent::Queued(queued)) => panic!("{}: only queued: {queued:?}", self.name),
             Err(error) => panic!("{}: not sent: {error}", self.name),
         }
+    }
+
+    /// Does something with a task, and answers its receipt.
+    ///
+    /// # Panics
+    /// If it is refused.
+    pub async fn change(&self, client: &Client, task: TaskId, verb: Verb) -> ChangeReceipt {
+        let words = format!("{}: {verb:?}", self.name);
+        let changed = client
+            .change(&self.name, &self.credential, task, verb)
+            .await;
+        changed.unwrap_or_else(|error| panic!("{words}: {error}"))
+    }
+
+    /// A task as this account sees it.
+    ///
+    /// # Panics
+    /// If it does not see it.
+    pub async fn shown(&self, client: &Client, task: TaskId) -> Task {
+        let shown = client.show(&self.name, &self.credential, task).await;
+        let shown = shown.unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        shown.unwrap_or_else(|| panic!("{} sees no task {task}", self.name))
     }
 
     /// Everything in a view, in pages of `limit`.

@@ -18,6 +18,9 @@ pub struct Homes {
     counts: HashMap<ServerId, u64>,
     /// The accounts whose entry a later release wrote, and its revision.
     unreadable: HashMap<AccountName, u64>,
+    /// The accounts of which nothing is known but that their entry was deleted,
+    /// or was of no use, and its revision.
+    markers: HashMap<AccountName, u64>,
 }
 
 /// What is known of one account.
@@ -54,7 +57,10 @@ impl Homes {
                 epoch: Some(home.latest.epoch),
                 revision: home.revision,
             },
-            None => Standing::default(),
+            None => Standing {
+                epoch: None,
+                revision: self.markers.get(account).copied().unwrap_or(0),
+            },
         }
     }
 
@@ -109,6 +115,7 @@ impl Homes {
             }
         }
         self.count(affinity.server);
+        self.markers.remove(&account);
         self.accounts.insert(account, home);
     }
 
@@ -117,9 +124,12 @@ impl Homes {
         if self.is_late(account, revision) {
             return;
         }
-        if let Some(home) = self.accounts.get_mut(account)
-            && home.revision < revision
-        {
+        let Some(home) = self.accounts.get_mut(account) else {
+            let latest = self.markers.entry(account.clone()).or_default();
+            *latest = revision.max(*latest);
+            return;
+        };
+        if home.revision < revision {
             home.revision = revision;
             if std::mem::replace(&mut home.stands, false) {
                 let server = home.latest.server;
@@ -131,6 +141,7 @@ impl Homes {
     /// The leader holds nothing for the account: the bucket was lost, or never had it.
     pub fn absent(&mut self, account: &AccountName) {
         self.unreadable.remove(account);
+        self.markers.remove(account);
         if let Some(home) = self.accounts.get_mut(account) {
             home.revision = 0;
             if std::mem::replace(&mut home.stands, false) {
@@ -241,6 +252,25 @@ mod tests {
     }
 
     #[test]
+    fn a_deleted_entry_of_an_unknown_account_can_be_written_over() {
+        let one = ServerId::random();
+        let mut homes = Homes::default();
+        homes.deleted(&name("ana"), 4);
+        homes.deleted(&name("ana"), 3);
+        let standing = Standing {
+            epoch: None,
+            revision: 4,
+        };
+        assert_eq!(homes.standing(&name("ana")), standing);
+        homes.stored(name("ana"), at(one, 5), 5);
+        assert_eq!(homes.standing(&name("ana")).revision, 5);
+        // With the bucket lost, it begins again.
+        homes.deleted(&name("ben"), 6);
+        homes.absent(&name("ben"));
+        assert_eq!(homes.standing(&name("ben")), Standing::default());
+    }
+
+    #[test]
     fn an_entry_of_a_later_release_takes_the_home_away_until_it_is_replaced() {
         let one = ServerId::random();
         let mut homes = Homes::default();
@@ -266,6 +296,7 @@ mod tests {
         assert!(homes.is_unreadable(&name("ben")));
         homes.deleted(&name("ben"), 6);
         assert!(!homes.is_unreadable(&name("ben")));
+        assert_eq!(homes.standing(&name("ben")).revision, 6);
     }
 
     #[test]

@@ -21,9 +21,10 @@ pub struct Arguments {
     pub database: DatabaseArgs,
 
     /// Seconds after which a server that has not accounted for a task counts
-    /// as down (the paper's beta).
+    /// as down (the paper's beta). At least as long as a server may serve on
+    /// without hearing of the others.
     #[arg(long, env = "YOSHI_BETA_SECONDS", default_value_t = 30,
-          value_parser = clap::value_parser!(u64).range(1..=3600))]
+          value_parser = clap::value_parser!(u64).range(3..=3600))]
     pub beta_seconds: u64,
 
     /// Seconds for which a verified credential is remembered; 0 asks the

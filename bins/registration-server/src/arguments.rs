@@ -54,7 +54,7 @@ pub struct Arguments {
 
     /// How long a backup may take to commit a change before it counts as down, in seconds
     #[arg(long, env = "YOSHI_BETA_SECONDS", default_value_t = 30,
-          value_parser = clap::value_parser!(u64).range(1..=600), value_name = "SECONDS")]
+          value_parser = clap::value_parser!(u64).range(3..=600), value_name = "SECONDS")]
     beta_seconds: u64,
 
     /// How long after it last followed the accounts log this server checks

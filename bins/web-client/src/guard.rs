@@ -1,6 +1,8 @@
 //! What holds for every request and answer: the host that is asked for, where a
 //! change comes from, how long it may take, and the headers of every answer.
 
+use std::time::Instant;
+
 use axum::extract::{Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN,
@@ -27,6 +29,7 @@ const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resour
 
 /// Checks a request, and finishes its answer.
 pub(crate) async fn guard(State(app): State<Shared>, request: Request, next: Next) -> Response {
+    let begun = Instant::now();
     let mut response = match refused(&app.place, request.method(), request.headers()) {
         Some((status, why)) => {
             tracing::info!(status = status.as_u16(), "refused: {why}");
@@ -40,6 +43,9 @@ pub(crate) async fn guard(State(app): State<Shared>, request: Request, next: Nex
             ),
         },
     };
+    let kind = format!("{}xx", response.status().as_u16() / 100);
+    metrics::histogram!("yoshi_web_request_seconds", "status" => kind)
+        .record(begun.elapsed().as_secs_f64());
     let headers = response.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, POLICY);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

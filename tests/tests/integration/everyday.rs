@@ -1,6 +1,7 @@
 //! What a system does on a good day. These tests hurt nothing, so they share one.
 
 mod accounts;
+mod answers;
 mod command_errors;
 mod command_line;
 mod homes;

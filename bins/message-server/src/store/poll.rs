@@ -115,11 +115,12 @@ const SENT: &str = page!(
 const ONE: &str = concat!(
     "-- poll: one
     SELECT ",
-    columns!("task.changed"),
+    // What the sender notes for itself changes nothing for a recipient.
+    columns!("CASE WHEN task.sender = $1 THEN task.changed ELSE ask.changed END"),
     "
     FROM task LEFT JOIN note ON note.task = task.id AND note.account = $1
-    WHERE task.id = $2
-      AND (task.sender = $1 OR EXISTS (SELECT FROM ask WHERE task = $2 AND recipient = $1))"
+    LEFT JOIN ask ON ask.task = task.id AND ask.recipient = $1
+    WHERE task.id = $2 AND (task.sender = $1 OR ask.recipient = $1)"
 );
 
 const ASKS: &str = "-- poll: asks

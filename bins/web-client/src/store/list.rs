@@ -94,12 +94,12 @@ pub(crate) async fn for_me(
 ) -> Result<Page, Error> {
     let sql = "
 -- for_me
-WITH task AS MATERIALIZED (
+WITH task AS (
     SELECT id, position, importance, state,
         coalesce(due_at + $2, due_civil, 9000000000000000) AS due_key,
         coalesce(start_at + $2, start_civil, 0) AS start_key
     FROM cached_task WHERE account = $1 AND received),
-grouped AS (
+grouped AS MATERIALIZED (
     SELECT *, CASE WHEN state NOT IN ('needs_action', 'accepted', 'in_process') THEN 5
         WHEN start_key > $3 THEN 4 WHEN due_key <= $4 THEN 0 WHEN state = 'needs_action' THEN 1
         WHEN state = 'in_process' THEN 2 ELSE 3 END AS rank FROM task),

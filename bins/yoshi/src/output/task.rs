@@ -178,6 +178,7 @@ fn listed(texts: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use yoshi_client::{Note, TaskStatus};
     use yoshi_protocol::{AccountName, Millis, NewTask};
 
     fn task() -> Task {
@@ -190,6 +191,12 @@ mod tests {
             changed: Position(7168),
             sent_at: Millis(0),
             asks: Vec::new(),
+            status: TaskStatus::NeedsAction,
+            needs_sender: false,
+            revision: 0,
+            comments: 0,
+            reminders: 0,
+            mine: Note::default(),
             hash: [0; 32],
             held_by: Vec::new(),
         }

@@ -25,7 +25,7 @@ const ACCOUNTS: &[&str] = &[
 /// The first task's sender in the samples, whose session file is kept.
 const SESSION_OF: &str = "ana";
 /// The system of the samples, as its files call it.
-const OLD_URL: &str = "nats://127.0.0.1:41617";
+const OLD_URL: &str = "nats://127.0.0.1:37385";
 const OLD_PASSWORD_FILE: &str = "/srv/yoshi/.run/secrets/nats-client";
 
 /// The old system, started in this release.
