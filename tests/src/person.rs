@@ -1,8 +1,6 @@
 //! An account that a test acts as.
 
-use yoshi_client::{
-    ChangeReceipt, Client, Error, Outgoing, Position, Receipt, Sent, Task, View,
-};
+use yoshi_client::{ChangeReceipt, Client, Error, Outgoing, Position, Receipt, Sent, Task, View};
 use yoshi_protocol::limit::POLL_TASKS_MAX;
 use yoshi_protocol::{AccountName, Credential, ErrorCode, NewTask, Password, TaskId, Verb};
 

@@ -156,9 +156,9 @@ impl Roster {
     /// request. Not while it only catches up: that takes moments. One whose rows
     /// are wrong waits for an operator.
     pub fn is_lost(&self, id: ServerId) -> bool {
-        self.live.get(&id).is_none_or(|live| {
-            live.ping.stopped || live.ping.state == MsState::Draining
-        })
+        self.live
+            .get(&id)
+            .is_none_or(|live| live.ping.stopped || live.ping.state == MsState::Draining)
     }
 
     /// Everybody who is there, by id.

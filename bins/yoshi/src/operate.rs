@@ -10,9 +10,9 @@ pub(crate) use servers::servers;
 pub(crate) use upkeep::{destroy_server, drain_server, resync_server};
 
 use serde_json::json;
+use yoshi_protocol::AccountName;
 use yoshi_protocol::limit::ACCOUNTS_PAGE_MAX;
 use yoshi_protocol::message::account::AccountSummary;
-use yoshi_protocol::AccountName;
 use yoshi_protocol::message::roster::MsState;
 
 use crate::arguments::AccountsArguments;

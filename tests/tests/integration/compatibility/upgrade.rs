@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::process::Command;
+use std::sync::Arc;
 
 use serde_json::Value;
 use yoshi_client::{Client, Options, Outgoing, Task, View};
@@ -34,6 +35,8 @@ struct Upgraded {
     servers: Vec<Server>,
     databases: BTreeMap<&'static str, Database>,
     nats: Nats,
+    /// It ends when nobody holds it any more.
+    _postgres: Arc<Postgres>,
     scratch: Scratch,
 }
 
@@ -52,6 +55,7 @@ impl Upgraded {
             servers: Vec::new(),
             databases: BTreeMap::new(),
             nats,
+            _postgres: Arc::clone(&postgres),
             scratch: Scratch::new("servers"),
         };
         upgraded.add("lb1", User::LoadBalancer, None);

@@ -94,7 +94,10 @@ async fn notes_are_seen_by_nobody_else() {
     }
     let seen = ben.shown(&client, task).await;
     assert!(seen.mine.read);
-    assert_eq!((&seen.mine.labels, &seen.mine.snoozed_until), (&labels, &until));
+    assert_eq!(
+        (&seen.mine.labels, &seen.mine.snoozed_until),
+        (&labels, &until)
+    );
     assert_eq!(seen.new_task.due, None);
     // Held by whom is not the task's: compare the rest.
     let same = |mut now: yoshi_client::Task, before: &yoshi_client::Task| {
@@ -114,7 +117,8 @@ async fn notes_are_seen_by_nobody_else() {
     assert!(!ben.shown(&client, task).await.mine.read);
     ben.change(&client, task, comment("soon")).await;
     assert!(ben.shown(&client, task).await.mine.read);
-    ben.change(&client, task, Verb::Snooze { until: None }).await;
+    ben.change(&client, task, Verb::Snooze { until: None })
+        .await;
     let mine = ben.shown(&client, task).await.mine;
     assert_eq!((mine.snoozed_until, mine.labels), (None, labels));
 }
@@ -144,14 +148,8 @@ async fn polls_give_what_changed_to_sender_and_recipients() {
     let (ids, inbox) = changed(&client, &ben, View::Inbox, inbox).await;
     assert_eq!(ids, [second]);
     ana.change(&client, first, Verb::Remind).await;
-    assert_eq!(
-        changed(&client, &ana, View::Sent, sent).await.0,
-        [first]
-    );
-    assert_eq!(
-        changed(&client, &ben, View::Inbox, inbox).await.0,
-        [first]
-    );
+    assert_eq!(changed(&client, &ana, View::Sent, sent).await.0, [first]);
+    assert_eq!(changed(&client, &ben, View::Inbox, inbox).await.0, [first]);
     // From the beginning, the order is that of the latest changes.
     let (ids, _) = changed(&client, &ben, View::Inbox, Position::ZERO).await;
     assert_eq!(ids, [second, first]);

@@ -69,10 +69,7 @@ async fn a_recipient_answers_and_nobody_else_does() {
         receipt.number
     };
     // What was refused took no number.
-    assert_eq!(
-        step(Verb::Accept, TaskStatus::InProcess, Accepted).await,
-        1
-    );
+    assert_eq!(step(Verb::Accept, TaskStatus::InProcess, Accepted).await, 1);
     assert_eq!(
         refused(&client, &ben, task, Verb::Accept).await,
         ErrorCode::NotAllowed
@@ -143,10 +140,7 @@ async fn the_status_follows_from_the_asks() {
 
     let each = send(&client, &ana, &both, Completion::Each).await;
     cleo.change(&client, each, decline()).await;
-    assert_eq!(
-        stands(&client, &ana, each).await.0,
-        TaskStatus::NeedsAction
-    );
+    assert_eq!(stands(&client, &ana, each).await.0, TaskStatus::NeedsAction);
     ben.change(&client, each, done()).await;
     assert_eq!(stands(&client, &ana, each).await.0, TaskStatus::Completed);
 }

@@ -38,7 +38,10 @@ async fn a_guesser_is_slowed_down_and_locks_nobody_out() {
         let wrong = Password::new("one guess more".to_owned());
         match guesser.log_in(name, &wrong).await {
             Err(Error::Deadline { last, .. }) => {
-                assert!(last.to_string().contains("too many wrong"), "{name}: {last}");
+                assert!(
+                    last.to_string().contains("too many wrong"),
+                    "{name}: {last}"
+                );
             }
             other => panic!("{name}: {other:?}"),
         }

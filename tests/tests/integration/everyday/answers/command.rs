@@ -1,0 +1,1 @@
+//! The same through `yoshi`, as people and scripts use it.
