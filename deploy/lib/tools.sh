@@ -131,3 +131,20 @@ find_cargo() {
   command -v cargo >/dev/null ||
     fail "cargo is needed: install Rust 1.89 or newer (https://rustup.rs), then run this again"
 }
+
+# find_browser: whether there are Chromium and its driver for the browser tests; where
+# CI is set they are installed. Without them the tests are skipped, and say so.
+find_browser() {
+  browser_found && return 0
+  if [[ -n ${CI:-} && $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
+    say "Installing Debian's packages chromium and chromium-driver system-wide (CI is set, and you are root)"
+    { DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium chromium-driver >&2 ||
+      { apt-get update >&2 && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium chromium-driver >&2; }; } || true
+    browser_found && return 0
+  fi
+  note "SKIPPED: the browser tests, because there is no chromium with its chromedriver on this machine"
+  note "         (Debian: apt-get install chromium chromium-driver)"
+  export YOSHI_TEST_BROWSER=none
+}
+
+browser_found() { command -v chromedriver >/dev/null && command -v chromium >/dev/null; }

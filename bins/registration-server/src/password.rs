@@ -1,14 +1,19 @@
 //! Passwords: argon2id with the parameters of RFC 9106 as OWASP sets them
 //! (19 MiB, two passes, one lane), on blocking threads, no more at once than
-//! there are cores, and no more waiting than a bound.
+//! there are cores, and no more waiting than a bound. Each of those at once
+//! works in memory that the next one takes over.
+
+mod memory;
 
 use std::sync::Arc;
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{Error as HashError, PasswordHasher, PasswordVerifier};
+use argon2::password_hash::Error as HashError;
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Params, Version};
 use tokio::sync::Semaphore;
 use yoshi_protocol::{ErrorCode, ErrorReply, Password};
+
+use memory::{Blocks, Memory};
 
 /// Memory of one hash, in KiB.
 const MEMORY_KIB: u32 = 19_456;
@@ -16,6 +21,10 @@ const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 /// Lanes.
 const LANES: u32 = 1;
+/// The most memory that a stored hash may ask for, in KiB.
+const MEMORY_KIB_MAX: u32 = 256 * 1024;
+/// Bytes of a new salt, as RFC 9106 recommends.
+const SALT_BYTES: usize = 16;
 
 /// Why a password could not be worked on.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +38,9 @@ pub enum Error {
     /// The parameters are not ones that argon2 takes.
     #[error("argon2 refuses its parameters: {0}")]
     Params(#[from] argon2::Error),
+    /// A stored hash asks for more memory than any password gets.
+    #[error("a stored hash asks for {0} KiB of memory")]
+    TooDear(u32),
     /// The blocking thread ended without a result.
     #[error("the hashing thread failed: {0}")]
     Thread(#[from] tokio::task::JoinError),
@@ -38,7 +50,7 @@ impl From<Error> for ErrorReply {
     fn from(error: Error) -> Self {
         match error {
             Error::Busy => Self::new(ErrorCode::Busy, "too many log-ins at once; try again"),
-            Error::Hash(_) | Error::Params(_) | Error::Thread(_) => {
+            Error::Hash(_) | Error::Params(_) | Error::TooDear(_) | Error::Thread(_) => {
                 tracing::error!(error = %error, "a password could not be hashed");
                 Self::new(ErrorCode::Internal, "the password could not be checked")
             }
@@ -51,6 +63,8 @@ impl From<Error> for ErrorReply {
 pub(crate) struct Passwords {
     cores: Arc<Semaphore>,
     places: Arc<Semaphore>,
+    /// As many as `cores` lets work at once, at most.
+    memory: Memory,
     /// The hash of a password that nobody knows: checked in place of the one
     /// that an unknown or disabled account lacks, so that the answer takes as long.
     nobodys: Arc<str>,
@@ -64,8 +78,11 @@ impl Passwords {
     pub(crate) async fn new(cores: usize, waiting_max: usize) -> Result<Self, Error> {
         let mut secret = [0_u8; 32];
         getrandom::fill(&mut secret).map_err(HashError::from)?;
-        let nobodys = tokio::task::spawn_blocking(move || hash(&secret)).await??;
+        let memory = Memory::default();
+        let own = memory.clone();
+        let nobodys = tokio::task::spawn_blocking(move || hash(&secret, &mut own.take())).await??;
         Ok(Self {
+            memory,
             cores: Arc::new(Semaphore::new(cores)),
             places: Arc::new(Semaphore::new(cores + waiting_max)),
             nobodys: nobodys.into(),
@@ -78,7 +95,8 @@ impl Passwords {
     /// [`Error::Busy`] at once if too many wait; else what argon2 says.
     pub(crate) async fn hash(&self, password: &Password) -> Result<String, Error> {
         let password = password.clone();
-        self.run(move || hash(password.expose().as_bytes())).await
+        self.run(move |blocks| hash(password.expose().as_bytes(), blocks))
+            .await
     }
 
     /// Whether a password is the one of this hash; `None`, for an account that
@@ -95,14 +113,14 @@ impl Passwords {
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.nobodys.as_ref().to_owned());
         let matches = self
-            .run(move || verify(password.expose().as_bytes(), &hash))
+            .run(move |blocks| verify(password.expose().as_bytes(), &hash, blocks))
             .await?;
         Ok(matches && known)
     }
 
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+        work: impl FnOnce(&mut Blocks) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let place = Arc::clone(&self.places)
             .try_acquire_owned()
@@ -112,8 +130,10 @@ impl Passwords {
             .await
             .map_err(|_closed| Error::Busy)?;
         // The permits go with the thread: a caller that stops waiting does not free its core.
+        let memory = self.memory.clone();
         tokio::task::spawn_blocking(move || {
-            let result = work();
+            // Back before the core is free, so that no more blocks are made than there are cores.
+            let result = work(&mut memory.take());
             drop((core, place));
             result
         })
@@ -121,24 +141,49 @@ impl Passwords {
     }
 }
 
-fn argon2id() -> Result<Argon2<'static>, argon2::Error> {
-    let params = Params::new(MEMORY_KIB, PASSES, LANES, None)?;
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
-}
-
-fn hash(password: &[u8]) -> Result<String, Error> {
-    let hash: PasswordHash = argon2id()?.hash_password(password)?;
+/// The password's hash, with a new salt.
+fn hash(password: &[u8], blocks: &mut Blocks) -> Result<String, Error> {
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, Some(Params::DEFAULT_OUTPUT_LEN))?;
+    let mut salt = [0; SALT_BYTES];
+    getrandom::fill(&mut salt).map_err(HashError::from)?;
+    let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
+    let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
+    let described = ParamsString::try_from(&params)?;
+    let memory = blocks.of(params.block_count());
+    Argon2::new(algorithm, version, params)
+        .hash_password_into_with_memory(password, &salt, &mut output, memory)?;
+    let hash = PasswordHash {
+        algorithm: algorithm.ident(),
+        version: Some(version.into()),
+        params: described,
+        salt: Some(Salt::new(&salt).map_err(HashError::from)?),
+        hash: Some(Output::new(&output).map_err(HashError::from)?),
+    };
     Ok(hash.to_string())
 }
 
-fn verify(password: &[u8], hash: &str) -> Result<bool, Error> {
+/// Whether the password is the one of this hash. The parameters in the hash
+/// hold, so that older hashes stay valid when those above rise.
+fn verify(password: &[u8], hash: &str, blocks: &mut Blocks) -> Result<bool, Error> {
     let hash = PasswordHash::new(hash).map_err(HashError::from)?;
-    // The parameters in the hash hold, so that older hashes stay valid when these here rise.
-    match argon2id()?.verify_password(password, &hash) {
-        Ok(()) => Ok(true),
-        Err(HashError::PasswordInvalid) => Ok(false),
-        Err(error) => Err(error.into()),
+    let (Some(salt), Some(expected)) = (&hash.salt, &hash.hash) else {
+        return Ok(false);
+    };
+    let params = Params::try_from(&hash)?;
+    if params.m_cost() > MEMORY_KIB_MAX {
+        return Err(Error::TooDear(params.m_cost()));
     }
+    let algorithm = Algorithm::try_from(hash.algorithm.as_str())?;
+    let version = hash.version.map(Version::try_from).transpose()?;
+    let mut output = [0; Output::MAX_LENGTH];
+    let output = output
+        .get_mut(..expected.len())
+        .ok_or(HashError::OutputSize)?;
+    let memory = blocks.of(params.block_count());
+    Argon2::new(algorithm, version.unwrap_or_default(), params)
+        .hash_password_into_with_memory(password, salt, output, memory)?;
+    // Outputs are compared in constant time.
+    Ok(Output::new(output).map_err(HashError::from)? == *expected)
 }
 
 #[cfg(test)]

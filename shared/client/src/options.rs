@@ -15,6 +15,9 @@ pub const DEADLINE: Duration = Duration::from_secs(15);
 pub const TRY_WITHIN: Duration = Duration::from_secs(5);
 /// How long connecting to one NATS server may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// How often NATS is pinged. A node that has left two pings unanswered is left
+/// at the third: soon enough for a call to succeed within its [`DEADLINE`].
+const PING_EVERY: Duration = Duration::from_secs(3);
 
 /// How to reach NATS, and how long to try.
 #[derive(Debug, Clone)]
@@ -98,6 +101,7 @@ impl Options {
         .name(format!("yoshi-{}", self.user))
         .custom_inbox_prefix(format!("_INBOX_{}", self.user))
         .connection_timeout(CONNECT_WITHIN)
+        .ping_interval(PING_EVERY)
         .event_callback(|event| async move { log(&event) });
         if let Some(file) = &self.certificates {
             options = options.add_root_certificates(file.clone());

@@ -97,6 +97,11 @@ impl Fate {
             self.stored(sequence);
             return Settled::Stored(sequence);
         }
+        if self.last.is_some_and(|last| sequence < last) {
+            // Older than what the stream has taken: the word of a leader that
+            // does not lead any more. Nothing follows from it.
+            return Settled::Again;
+        }
         let own = last_id.starts_with(&self.own.to_string());
         if own || !self.has_published {
             // Before this process's first block the last one may be of its
@@ -143,6 +148,19 @@ mod tests {
         let other = format!("{}-1", Incarnation::random());
         assert_eq!(fate.settle(&id, Some((8, Some(&other)))), Settled::Fenced);
         assert_eq!(fate.settle(&id, Some((8, None))), Settled::Fenced);
+    }
+
+    #[test]
+    fn an_older_state_than_what_was_taken_fences_nobody() {
+        let mut fate = Fate::new(Incarnation::random());
+        let id = fate.next_id();
+        fate.stored(8);
+        let earlier_life = format!("{}-1", Incarnation::random());
+        assert_eq!(
+            fate.settle(&id, Some((5, Some(&earlier_life)))),
+            Settled::Again
+        );
+        assert_eq!(fate.expected(), Some(8), "it is not forgotten");
     }
 
     #[test]

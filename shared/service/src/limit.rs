@@ -14,6 +14,11 @@ pub const PASSWORD_FILE_BYTES_MAX: u64 = 4 * 1024;
 pub const CONNECT_RETRY_MILLIS: u64 = 250;
 /// Seconds that one attempt to reach NATS may take.
 pub const NATS_ATTEMPT_SECONDS: u64 = 5;
+/// Seconds between two pings on the connection to NATS. With two of them
+/// unanswered the third one gives the connection up: a node that has gone
+/// without a word is left within three times as long. Twice that, and the attempts
+/// to reach another one, fit into the 15 s that service may take to return.
+pub const NATS_PING_SECONDS: u64 = 2;
 /// Seconds that a request may take where the caller names no bound.
 pub const NATS_REQUEST_SECONDS: u64 = 5;
 /// Seconds that the last messages may take to leave when the process ends.

@@ -80,6 +80,7 @@ fn options(role: &str, settings: &Settings) -> ConnectOptions {
         // Each user may read its own answers only.
         .custom_inbox_prefix(format!("_INBOX_{user}"))
         .connection_timeout(Duration::from_secs(limit::NATS_ATTEMPT_SECONDS))
+        .ping_interval(Duration::from_secs(limit::NATS_PING_SECONDS))
         .request_timeout(Some(Duration::from_secs(limit::NATS_REQUEST_SECONDS)))
         .subscription_capacity(limit::NATS_SUBSCRIPTION_MESSAGES_MAX)
         .event_callback(|event| async move { note(&event) });

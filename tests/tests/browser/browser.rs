@@ -45,10 +45,9 @@ impl Browser {
         browser
     }
 
-    /// Ends the browser; the driver's end would do so too.
+    /// Ends the browser.
     pub(crate) async fn close(self) {
-        let path = format!("/session/{}", self.session);
-        drop(self.website.driver.ask("DELETE", &path, &Value::Null).await);
+        drop(self);
     }
 
     async fn try_ask(&self, method: &str, path: &str, body: &Value) -> Result<Value, String> {
@@ -229,6 +228,16 @@ impl Browser {
     pub(crate) async fn cookie(&self, name: &str) -> Value {
         self.ask("GET", &format!("/cookie/{name}"), &Value::Null)
             .await
+    }
+}
+
+/// Also when a test fails: chromedriver's end would leave the browser behind.
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let path = format!("/session/{}", self.session);
+        if let Err(error) = self.website.driver.end(&path) {
+            eprintln!("a browser is left behind: {error}");
+        }
     }
 }
 

@@ -13,6 +13,9 @@ use yoshi_tests::process::Process;
 /// How long one command may take.
 const COMMAND_WITHIN: Duration = Duration::from_secs(60);
 
+/// How long a browser may take to end.
+const END_WITHIN: Duration = Duration::from_secs(10);
+
 /// A running chromedriver.
 pub(crate) struct Driver {
     port: u16,
@@ -38,7 +41,7 @@ impl Driver {
     /// Starts chromedriver; none if there is no browser on this machine.
     ///
     /// # Panics
-    /// Without a browser where `CI` is set.
+    /// Without a browser where `CI` is set, unless `YOSHI_TEST_BROWSER` is `none`.
     pub(crate) async fn start() -> Option<Self> {
         let driver = program("YOSHI_TEST_CHROMEDRIVER", &["chromedriver"]);
         let chromium = program(
@@ -48,7 +51,9 @@ impl Driver {
         let (Some(driver), Some(chromium)) = (driver, chromium) else {
             let missing = "there is no chromium and chromedriver on this machine (Debian: apt-get \
                            install chromium chromium-driver)";
-            assert!(std::env::var_os("CI").is_none(), "{missing}");
+            // deploy/test has said already that none can be had here.
+            let told = std::env::var_os("YOSHI_TEST_BROWSER").is_some_and(|said| said == "none");
+            assert!(told || std::env::var_os("CI").is_none(), "{missing}");
             eprintln!("SKIPPED, NOT PASSED: a browser test, because {missing}");
             return None;
         };
@@ -91,6 +96,22 @@ impl Driver {
             Some(error) => Err(format!("{path}: {error}: {}", value["message"])),
             None => Ok(value),
         }
+    }
+
+    /// Ends a session, without a runtime.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn end(&self, path: &str) -> std::io::Result<()> {
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", self.port))?;
+        stream.set_read_timeout(Some(END_WITHIN))?;
+        let request = format!(
+            "DELETE {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n\r\n",
+            self.port
+        );
+        std::io::Write::write_all(&mut stream, request.as_bytes())?;
+        // It answers once the browser has ended.
+        std::io::Read::read(&mut stream, &mut [0; 64]).map(drop)
     }
 
     async fn exchange(&self, method: &str, path: &str, body: &Value) -> Result<Vec<u8>, String> {
