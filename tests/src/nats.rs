@@ -103,6 +103,16 @@ pub struct Ground {
     pub proxied: bool,
     /// The folder of each node's data; one in the scratch folder if there is none.
     pub stores: Vec<PathBuf>,
+    /// They acknowledge before their data is on disk, which nobody should let them.
+    pub unsynced: bool,
+}
+
+/// Takes `sync_interval: always` out of a node's configuration.
+fn unsync(file: &Path) {
+    let text = std::fs::read_to_string(file).expect("the node was configured");
+    let unsynced = text.replace("sync_interval: always", "");
+    assert_ne!(text, unsynced, "server.conf has the line");
+    std::fs::write(file, unsynced).expect("a file can be written");
 }
 
 /// Where nobody listens: what a node of a proxied cluster tells the others to
@@ -150,6 +160,9 @@ impl Nats {
             }
             let store = ground.stores.get(index).cloned();
             let node = nats.configure(index, *route_port, &reach, store);
+            if ground.unsynced {
+                unsync(&node.folder.join("server.conf"));
+            }
             nats.nodes.push(node);
         }
         for index in 0..count {

@@ -37,6 +37,8 @@ pub struct SystemSettings {
     /// Message servers' Postgres and nodes of NATS keep their data on disks of
     /// their own, `ms1` and `nats1` for example; see [`System::disk`].
     pub disks: bool,
+    /// NATS acknowledges what is not on disk yet; servers must be told to let it pass.
+    pub unsynced: bool,
 }
 
 impl Default for SystemSettings {
@@ -51,6 +53,7 @@ impl Default for SystemSettings {
             postgres_each: false,
             proxied: false,
             disks: false,
+            unsynced: false,
         }
     }
 }
@@ -121,6 +124,7 @@ impl System {
         let ground = Ground {
             proxied: settings.proxied,
             stores: stores.collect(),
+            unsynced: settings.unsynced,
         };
         let nats = Nats::start(settings.nats_nodes, ground).await;
         nats.provision_from(&settings.definitions).await;

@@ -101,10 +101,11 @@ fn sql_is_never_put_together_from_text() {
 
 #[test]
 fn dependencies_point_down_the_list() {
-    const LIBRARIES: [(&str, &[&str]); 4] = [
+    const LIBRARIES: [(&str, &[&str]); 5] = [
+        ("planted", &[]),
         ("protocol", &[]),
-        ("client", &["yoshi-protocol"]),
-        ("replica", &["yoshi-protocol"]),
+        ("client", &["yoshi-protocol", "yoshi-planted"]),
+        ("replica", &["yoshi-protocol", "yoshi-planted"]),
         ("service", &["yoshi-protocol"]),
     ];
     let own = |manifest: &Path| -> Vec<String> {
@@ -146,9 +147,30 @@ fn dependencies_point_down_the_list() {
 }
 
 #[test]
+fn planted_faults_are_in_no_default_build() {
+    const FEATURE: &str = "planted-faults";
+    let library = fs::read_to_string(root().join("shared/planted/src/lib.rs")).unwrap();
+    let mut complaints = Vec::new();
+    if !library.contains("not(debug_assertions)") || !library.contains("compile_error!") {
+        complaints.push("shared/planted: a release build could contain faults".to_owned());
+    }
+    for path in files("toml") {
+        for line in fs::read_to_string(&path).unwrap().lines() {
+            // Only a feature of the same name may turn it on.
+            let own = line.starts_with("planted-faults = [") || line.starts_with('#');
+            if line.contains(FEATURE) && !own {
+                complaints.push(format!("{}: {line}", path.display()));
+            }
+        }
+    }
+    no_complaints(complaints);
+}
+
+#[test]
 fn migrations_are_numbered_and_commented() {
     let mut complaints = Vec::new();
-    for path in files("sql") {
+    let is_migration = |path: &PathBuf| path.parent().is_some_and(|at| at.ends_with("migrations"));
+    for path in files("sql").into_iter().filter(is_migration) {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let numbered = name.starts_with('V') && name.contains("__");
         if !numbered || !fs::read_to_string(&path).unwrap().starts_with("--") {

@@ -10,6 +10,7 @@ use futures::StreamExt;
 use metrics::gauge;
 use serde::de::DeserializeOwned;
 use tokio::time::{MissedTickBehavior, interval};
+use yoshi_planted::Fault;
 use yoshi_protocol::cbor::{self, Bound};
 use yoshi_protocol::message::roster::{
     self, Affinity, DownReason, MsDown, NewPrimReg, PingMs, PrimaryLease, ValueError,
@@ -100,6 +101,9 @@ pub(crate) fn lease(view: &SharedView, entry: &Entry) {
 
 /// A change of the bucket of affinity.
 pub(crate) fn affinity(view: &SharedView, entry: &Entry) {
+    if yoshi_planted::is(Fault::AssignWithoutCompare) {
+        return;
+    }
     let Ok(account) = AccountName::new(&entry.key) else {
         tracing::error!(key = entry.key, "not an account: {:?}", entry.key);
         return;

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use yoshi_planted::Fault;
 use yoshi_protocol::message::roster::{Affinity, MessageServer, MessageServers, MsState};
 use yoshi_protocol::{AccountName, Epoch, Millis, ServerId};
 
@@ -95,9 +96,13 @@ impl View {
         };
         let standing = self.homes.standing(account);
         self.homes.count(server);
+        let is_blind = yoshi_planted::is(Fault::AssignWithoutCompare);
+        let next = Epoch::after(standing.epoch, if is_blind { Millis(0) } else { now });
+        let kept = standing.epoch;
+        let kept = kept.filter(|_| yoshi_planted::is(Fault::SameEpochOnMove));
         Plan::Assign {
             next: Affinity {
-                epoch: Epoch::after(standing.epoch, now),
+                epoch: kept.unwrap_or(next),
                 server,
             },
             revision: standing.revision,

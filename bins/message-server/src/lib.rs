@@ -23,8 +23,10 @@ pub mod send;
 mod status;
 pub mod store;
 
+use std::time::Duration;
+
 use yoshi_protocol::subject;
-use yoshi_replica::{DatabaseError, ReplicaError, StartError};
+use yoshi_replica::{DatabaseError, ReplicaError, StartError, StreamError};
 use yoshi_service::{Context, database};
 
 use crate::accounts::Accounts;
@@ -33,6 +35,12 @@ use crate::life::{End, Life};
 use crate::membership::Destroyed;
 use crate::operate::Anew;
 use crate::registration::Registration;
+
+/// Lives in a row that may fail to begin because Postgres or the log went away
+/// just then; after that the process ends, and whoever watches over it decides.
+const BEGIN_TRIES_MAX: u32 = 5;
+/// The pause between two of them.
+const BEGIN_PAUSE: Duration = Duration::from_secs(1);
 
 /// Why a message server ends with an error.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +71,25 @@ pub enum Error {
     Destroyed(#[from] Destroyed),
 }
 
+impl Error {
+    /// Whether nothing is wrong with the server itself: it could not begin
+    /// because something that it stands on was away. Nothing has gone into the
+    /// log by then.
+    fn is_passing(&self) -> bool {
+        match self {
+            Self::Identity(_) | Self::Outbox(_) => true,
+            Self::Start(StartError::Database(_)) => true,
+            Self::Start(StartError::Stream(error)) => matches!(error, StreamError::OutOfReach(..)),
+            Self::Start(StartError::AnotherLog(..) | StartError::Subscribe(_))
+            | Self::Database(_)
+            | Self::Subscribe(_)
+            | Self::Replica(_)
+            | Self::Anew(_)
+            | Self::Destroyed(_) => false,
+        }
+    }
+}
+
 /// Runs a message server until it is asked to stop: one life after the other,
 /// because an operator may want it to begin anew.
 ///
@@ -72,34 +99,57 @@ pub async fn run(arguments: Arguments, context: Context) -> Result<(), Error> {
     let registration = Registration::listen(context.nats.clone()).await?;
     let accounts = Accounts::listen(&context.nats, registration, arguments.remember()).await?;
     let mut anew = None;
+    let mut tries = 0;
     loop {
-        // Each life has connections of its own: nothing that an earlier one left
-        // under way can be finished on them.
-        let migrations = vec![yoshi_replica::migrations(), store::migrations()];
-        let pool = database::open(&arguments.database, &context, migrations).await?;
-        let was: Option<Anew> = anew.take();
-        if let Some(anew) = was {
-            begin_anew(&pool, anew).await?;
-        }
-        let id = yoshi_replica::identity(&pool).await?;
-        if let Err(error) = context.discovery.identify(id).await {
-            tracing::warn!(%error, "the server is not listed among the NATS services");
-        }
-        let life = Life {
-            arguments: &arguments,
-            context: &context,
-            accounts: &accounts,
-            pool: &pool,
-            id,
-            began_empty: matches!(was, Some(Anew::Empty(_))),
-        };
-        let end = Box::pin(life.live()).await;
-        pool.close();
-        match end? {
-            End::Stop => return Ok(()),
-            End::Anew(how) => anew = Some(how),
+        match live(&arguments, &context, &accounts, anew).await {
+            Ok(End::Stop) => return Ok(()),
+            Ok(End::Anew(how)) => {
+                anew = Some(how);
+                tries = 0;
+            }
+            Err(error) if error.is_passing() && tries < BEGIN_TRIES_MAX => {
+                tries += 1;
+                let why = &error as &dyn std::error::Error;
+                tracing::warn!(error = why, "the server could not begin; trying again");
+                tokio::select! {
+                    () = tokio::time::sleep(BEGIN_PAUSE) => {}
+                    () = context.shutdown.requested() => return Ok(()),
+                }
+            }
+            Err(error) => return Err(error),
         }
     }
+}
+
+/// One life, after what it is to forget.
+async fn live(
+    arguments: &Arguments,
+    context: &Context,
+    accounts: &Accounts,
+    anew: Option<Anew>,
+) -> Result<End, Error> {
+    // Each life has connections of its own: nothing that an earlier one left
+    // under way can be finished on them.
+    let migrations = vec![yoshi_replica::migrations(), store::migrations()];
+    let pool = database::open(&arguments.database, context, migrations).await?;
+    if let Some(anew) = anew {
+        begin_anew(&pool, anew).await?;
+    }
+    let id = yoshi_replica::identity(&pool).await?;
+    if let Err(error) = context.discovery.identify(id).await {
+        tracing::warn!(%error, "the server is not listed among the NATS services");
+    }
+    let life = Life {
+        arguments,
+        context,
+        accounts,
+        pool: &pool,
+        id,
+        began_empty: matches!(anew, Some(Anew::Empty(_))),
+    };
+    let end = Box::pin(life.live()).await;
+    pool.close();
+    end
 }
 
 /// Forgets what is to be forgotten.

@@ -92,8 +92,6 @@ impl Life<'_> {
         let answer_within = wait_max + WAIT_SLACK;
         let heard = standing.subscribe();
         sending.spawn(outbox.clone().drain(nats.clone(), heard, answer_within));
-        let (notices, noticing) = Notices::new(nats.clone());
-        sending.spawn(noticing);
         let mut requests = Requests::open(nats, id).await?;
         let operating = Operating::open(nats, &membership, &replica, self.began_empty).await?;
         let every = arguments.compare();
@@ -105,7 +103,7 @@ impl Life<'_> {
             pool: pool.clone(),
             membership,
             outbox,
-            notices,
+            notices: Notices::spawn(nats.clone(), &mut sending),
             wait_max,
             permits: Arc::new(Semaphore::new(arguments.requests_max as usize)),
         });

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_nats::Client;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use yoshi_protocol::limit::ACCOUNTS_PAGE_MAX;
 use yoshi_protocol::message::change::TasksChanged;
 use yoshi_protocol::{AccountName, Position, cbor, subject};
@@ -22,11 +23,11 @@ pub struct Notices {
 }
 
 impl Notices {
-    /// Notices, and what publishes them until every clone is gone.
-    #[must_use]
-    pub fn new(nats: Client) -> (Self, impl Future<Output = ()>) {
+    /// Notices, published by one of these tasks until every clone is gone.
+    pub fn spawn(nats: Client, tasks: &mut JoinSet<()>) -> Self {
         let (changes, changed) = mpsc::channel(WAITING_MAX);
-        (Self { changes }, publish(nats, changed))
+        tasks.spawn(publish(nats, changed));
+        Self { changes }
     }
 
     /// Something that is accounted for changed these accounts' tasks.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use deadpool_postgres::Pool;
 use serde_bytes::ByteBuf;
+use yoshi_planted::Fault;
 use yoshi_protocol::cbor::{self, Bound};
 use yoshi_protocol::limit::{ANSWER_ITEMS_MAX, POLL_TASKS_BYTES_MAX, POLL_TASKS_MAX};
 use yoshi_protocol::message::change::{History, HistoryStep, TaskHistory};
@@ -91,6 +92,12 @@ impl Polls<'_> {
         let more = fitting < tasks.len() || bytes > POLL_TASKS_BYTES_MAX;
         tasks.truncate(fitting);
         let last = tasks.last().map_or(request.since, |task| task.changed);
+        let is_late = yoshi_planted::is(Fault::PollCursorLate);
+        let applied = if is_late {
+            self.replica.applied()
+        } else {
+            applied
+        };
         // Without more to give, everything that was applied before the query is here.
         let cursor = if more { last } else { last.max(applied) };
         Ok(self.answer(tasks, more, cursor))

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
+use yoshi_planted::Fault;
 use yoshi_protocol::{AccountName, Epoch, ErrorCode, Millis, NewTask, Position, TaskId};
 
 use change::{Refusal, Task};
@@ -193,7 +194,7 @@ impl WorkingSet {
     /// The account, if an entry of this epoch may act for it.
     fn account(&self, name: &AccountName, epoch: Epoch) -> Option<Account> {
         let account = self.accounts.get(name).copied().unwrap_or(NEW_ACCOUNT);
-        (epoch >= account.epoch).then_some(account)
+        (epoch >= account.epoch || yoshi_planted::is(Fault::NoEpochCheck)).then_some(account)
     }
 
     /// The account's next entry.
@@ -205,10 +206,14 @@ impl WorkingSet {
         position: Position,
         content: &[u8],
     ) -> Proof {
-        let number = account.number + 1;
+        let number = match yoshi_planted::is(Fault::NumberInMemory) {
+            true => yoshi_planted::next_in_memory(name.as_str()),
+            false => account.number + 1,
+        };
         let head = chain(&account.head, number, content);
+        let is_stored = !yoshi_planted::is(Fault::EpochNotStored);
         let next = Account {
-            epoch,
+            epoch: if is_stored { epoch } else { account.epoch },
             number,
             head,
             latest: Some(position),
@@ -222,7 +227,10 @@ impl WorkingSet {
         }
     }
 
-    fn accept(&mut self, account: Account, entry: SendEntry) -> Outcome {
+    fn accept(&mut self, account: Account, mut entry: SendEntry) -> Outcome {
+        if yoshi_planted::is(Fault::FirstRecipientOnly) {
+            entry.task.recipients.truncate(1);
+        }
         let proof = self.number(
             &entry.account,
             account,

@@ -29,6 +29,7 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use yoshi_planted::{Fault, is};
 use yoshi_protocol::message::roster::{NewPrimReg, PrimaryLease};
 use yoshi_protocol::{Epoch, ServerId};
 
@@ -198,7 +199,7 @@ impl Election {
                     actions.push(Action::ReadLease);
                 }
             }
-            State::Holder(holder) if now >= holder.until => {
+            State::Holder(holder) if now >= holder.until && !is(Fault::DeposedPrimaryWrites) => {
                 self.step_down(now, None);
             }
             State::Holder(holder) => {

@@ -78,11 +78,11 @@ impl Passwords {
     pub(crate) async fn new(cores: usize, waiting_max: usize) -> Result<Self, Error> {
         let mut secret = [0_u8; 32];
         getrandom::fill(&mut secret).map_err(HashError::from)?;
-        let memory = Memory::default();
-        let own = memory.clone();
-        let nobodys = tokio::task::spawn_blocking(move || hash(&secret, &mut own.take())).await??;
+        // In memory of its own: a backup needs none.
+        let nobodys = move || hash(&secret, &mut Memory::default().take());
+        let nobodys = tokio::task::spawn_blocking(nobodys).await??;
         Ok(Self {
-            memory,
+            memory: Memory::default(),
             cores: Arc::new(Semaphore::new(cores)),
             places: Arc::new(Semaphore::new(cores + waiting_max)),
             nobodys: nobodys.into(),
@@ -150,8 +150,12 @@ fn hash(password: &[u8], blocks: &mut Blocks) -> Result<String, Error> {
     let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
     let described = ParamsString::try_from(&params)?;
     let memory = blocks.of(params.block_count());
-    Argon2::new(algorithm, version, params)
-        .hash_password_into_with_memory(password, &salt, &mut output, memory)?;
+    Argon2::new(algorithm, version, params).hash_password_into_with_memory(
+        password,
+        &salt,
+        &mut output,
+        memory,
+    )?;
     let hash = PasswordHash {
         algorithm: algorithm.ident(),
         version: Some(version.into()),

@@ -33,25 +33,47 @@ let refreshing = null;
 let again = false;
 async function refresh() {
   if (refreshing) { again = true; return; }
-  if (!one("#list")) return;
+  if (!one("#list, #task")) return;
   refreshing = true;
   try {
     const answer = await read(location.href);
     if (new URL(answer.responseURL).pathname !== location.pathname) { location.assign(answer.responseURL); return; }
-    show(answer.response);
+    if (one("#task")) showTask(answer.response); else show(answer.response);
   } catch { /* The next news tries again. */ } finally {
     refreshing = null;
     if (again) { again = false; refresh(); }
   }
 }
 
+/* A task that changed; what somebody is typing stays. */
+function showTask(page) {
+  const [here, there] = [one("#task"), one("#task", page)];
+  const side = one("#side", page);
+  if (side) one("#side").replaceChildren(...document.adoptNode(side).childNodes);
+  body.dataset.latest = page.body.dataset.latest ?? "";
+  if (!here || !there || here.dataset.at === there.dataset.at) return;
+  here.dataset.at = there.dataset.at;
+  const fields = all("textarea, input:not([type=hidden])", here);
+  const busy = one("details.act[open], form[data-sent]", here) || fields.some((field) => field.value !== field.defaultValue || field === document.activeElement);
+  if (busy) {
+    for (const part of [".marks", ".asks", "#steps"]) {
+      const [old, now] = [one(part, here), one(part, there)];
+      if (old && now) old.replaceChildren(...document.adoptNode(now).childNodes);
+    }
+  } else here.replaceChildren(...document.adoptNode(there).childNodes);
+  document.title = page.title;
+  say("This task has changed");
+}
+
 function show(page) {
   const known = new Set(all("#list .row-title").map((link) => link.getAttribute("href")));
   const focused = document.activeElement?.closest?.("#list .row-title")?.getAttribute("href");
+  const doneOpen = one("#done")?.open;
   for (const part of ["#list", "#side", "main > .head"]) {
     const [here, there] = [one(part), one(part, page)];
     if (here && there && here.innerHTML !== there.innerHTML) here.replaceChildren(...document.adoptNode(there).childNodes);
   }
+  if (one("#done") && doneOpen !== undefined) one("#done").open = doneOpen;
   document.title = page.title;
   body.dataset.people = page.body.dataset.people ?? "";
   body.dataset.latest = page.body.dataset.latest ?? "";
@@ -66,7 +88,7 @@ function show(page) {
 
 let news = null;
 function listen() {
-  if (news || !body.dataset.live || !one("#list")) return;
+  if (news || !body.dataset.live || !one("#list, #task")) return;
   news = new EventSource(body.dataset.live);
   news.addEventListener("at", (event) => {
     if (event.data !== body.dataset.latest) { body.dataset.latest = event.data; refresh(); }
@@ -74,6 +96,8 @@ function listen() {
   news.addEventListener("ended", refresh);
   news.addEventListener("open", () => { if (one("#status")?.dataset.offline) { delete one("#status").dataset.offline; say(""); } });
 }
+// What comes back by its time, and times in words, change without news.
+setInterval(() => { if (!document.hidden && navigator.onLine) refresh(); }, 60000);
 let idle;
 document.addEventListener("visibilitychange", () => {
   clearTimeout(idle);
@@ -89,9 +113,59 @@ addEventListener("offline", offline);
 addEventListener("online", () => { say(""); news?.close(); news = null; listen(); refresh(); });
 if (!navigator.onLine) offline();
 
+/* ---- What is done with a task, by keys ---- */
+function post(form) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", form.getAttribute("action"));
+    request.responseType = "document";
+    request.timeout = 45000;
+    request.setRequestHeader("Content-Type", "application/x-www-form-urlencoded");
+    request.onload = () => (request.response ? resolve(request) : reject(request.status));
+    request.onerror = request.ontimeout = () => reject(0);
+    request.send(new URLSearchParams(new FormData(form)).toString());
+  });
+}
+const named = (key, within = document) => all("form[data-key], a[data-key]", within).find((it) => it.dataset.key.split(" ").includes(key));
+
+/* On a task's page: what asks nothing is done, what asks something is opened. */
+function answerHere(key) {
+  const found = named(key, one("#task"));
+  if (!found) { say("There is nothing like that to do now"); return; }
+  if (found.tagName === "A") { found.click(); return; }
+  if ("now" in found.dataset) { found.requestSubmit(one("button[type=submit]", found)); return; }
+  const fold = found.closest("details");
+  if (fold) fold.open = true;
+  (one("textarea, input:not([type=hidden]), button", fold ?? found) ?? found).focus();
+  found.scrollIntoView({ block: "nearest" });
+}
+
+/* In a list: the same for the selected row; what asks something is asked on its page. */
+let answering = false;
+async function answerRow(key) {
+  const link = document.activeElement?.closest?.(".row-title");
+  if (!link) { say("Select a task first: j"); return; }
+  if (answering) return;
+  answering = true;
+  const to = link.getAttribute("href");
+  try {
+    const page = (await read(to)).response;
+    const found = named(key, page);
+    if (!found) say("There is nothing like that to do now");
+    else if (found.tagName === "A") location.assign(found.getAttribute("href"));
+    else if (!("now" in found.dataset)) location.assign(`${to}#key-${key}`);
+    else {
+      const answer = await post(found);
+      await refresh();
+      say(one(".notice", answer.response)?.firstElementChild?.textContent ?? one(".notice", answer.response)?.textContent ?? "Done");
+    }
+  } catch { say("That did not work. Nothing was lost; try again."); } finally { answering = false; }
+}
+const answer = (key) => () => (one("#task") ? answerHere(key) : answerRow(key));
+
 /* ---- Keys ---- */
 function step(by) {
-  const links = all(".row-title");
+  const links = all(".row-title").filter((link) => !link.closest("details:not([open])"));
   if (links.length === 0) return;
   const at = links.indexOf(document.activeElement);
   const next = links[Math.min(links.length - 1, Math.max(0, at < 0 ? 0 : at + by))];
@@ -104,11 +178,21 @@ const keys = {
   k: () => step(-1),
   c: () => (one("#quick") ? one("#quick").focus() : location.assign("/new")),
   "/": () => (one("#q") ? one("#q").focus() : location.assign("/search")),
-  u: () => one("[data-back]")?.click(),
+  b: () => one("[data-back]")?.click(),
   "?": () => one("#keys")?.showModal(),
   "g i": go("/"),
   "g s": go("/asked"),
 };
+for (const key of "adspexuzrlmvnow") keys[key] = answer(key);
+for (const digit of "123456789") keys[digit] = () => all(".option-button")[digit - 1]?.click();
+const asked = /^#key-([a-z])$/.exec(location.hash);
+if (asked && one("#task")) {
+  history.replaceState(null, "", location.pathname);
+  answerHere(asked[1]);
+}
+// Who looks at a task has read it.
+const unseen = one("#task [data-seen] form");
+if (unseen) setTimeout(() => { if (!document.hidden) post(unseen).catch(() => {}); }, 1500);
 let leading = 0;
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) {
@@ -247,7 +331,7 @@ addEventListener("pageshow", (event) => { if (event.persisted) location.reload()
 /* ---- What the server cannot know ---- */
 for (const notice of all("[data-once]")) {
   const address = new URL(location.href);
-  ["sent", "saved", "ended"].forEach((name) => address.searchParams.delete(name));
+  ["sent", "saved", "ended", "done"].forEach((name) => address.searchParams.delete(name));
   history.replaceState(null, "", address);
   if (notice.parentElement?.id !== "main") notice.removeAttribute("role");
 }

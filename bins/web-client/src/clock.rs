@@ -67,6 +67,20 @@ impl Clock {
         i64::from(self.now.offset().seconds()) * 1_000
     }
 
+    /// What this clock shows at a moment; a floating one is as it is.
+    pub(crate) fn shown(&self, when: &When) -> DateTime {
+        match (when, instant(when)) {
+            (_, Some(at)) => self.now.time_zone().to_datetime(at),
+            (When::Day(day), None) => day.to_datetime(Time::MIN),
+            (When::Floating(moment) | When::Utc(moment) | When::Zoned(moment, _), None) => *moment,
+        }
+    }
+
+    /// Whether that has begun on this clock; a day has with its first second.
+    pub(crate) fn has_begun(&self, when: &When) -> bool {
+        !self.is_before(self.shown(when))
+    }
+
     /// Now on this clock, in milliseconds as if it were UTC.
     pub(crate) fn now_civil(&self) -> i64 {
         civil_millis(self.now.datetime())
@@ -156,6 +170,14 @@ pub(crate) fn keys(when: Option<&When>) -> (Option<i64>, Option<i64>) {
             // A zone that this machine does not know: better roughly than never.
             None => (None, Some(civil_millis(*moment))),
         },
+    }
+}
+
+/// The same for what begins then: a day begins with its first second.
+pub(crate) fn begin_keys(when: Option<&When>) -> (Option<i64>, Option<i64>) {
+    match when {
+        Some(When::Day(day)) => (None, Some(civil_millis(day.to_datetime(Time::MIN)))),
+        other => keys(other),
     }
 }
 

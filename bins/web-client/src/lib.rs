@@ -71,6 +71,7 @@ pub async fn run(arguments: Arguments, context: Context) -> Result<(), Error> {
     let client = Client::connect(arguments.client_options()?)
         .await
         .map_err(Box::new)?;
+    let notices = client.notices().await.map_err(Box::new)?;
     let listen = arguments.web_listen;
     let bound = serve::bind(listen, arguments.web_address_file.as_deref()).await;
     let (listener, address) = bound.map_err(|source| Error::Listen {
@@ -89,10 +90,12 @@ pub async fn run(arguments: Arguments, context: Context) -> Result<(), Error> {
         entering: App::entering(),
     });
     let sweeping = tokio::spawn(sweep(Arc::clone(&app)));
+    let hearing = tokio::spawn(live::hear(Arc::clone(&app), notices));
     tracing::info!(web.address = %address, "the website is on http://{address}");
     context.health.ready();
     serve::run(listener, routes::routes(app), context.shutdown.clone()).await;
     sweeping.abort();
+    hearing.abort();
     client.close().await;
     Ok(())
 }

@@ -48,13 +48,15 @@ pub(crate) const MARKDOWN_BYTES_MAX: usize = yoshi_protocol::limit::BODY_BYTES_M
 pub(crate) const FILL_WITHIN: Duration = Duration::from_secs(2);
 /// How long the first filling of an account's cache may take before a page is served.
 pub(crate) const FILL_FIRST_WITHIN: Duration = Duration::from_secs(20);
+/// Steps of a task's history on its page, the latest ones.
+pub(crate) const HISTORY_SHOWN: usize = 200;
 /// How long the send of a task, or a change of the account, may take.
 pub(crate) const CHANGE_WITHIN: Duration = Duration::from_secs(20);
 /// Accounts whose caches are being filled at a time.
 pub(crate) const FILLS_MAX: usize = 64;
 
-/// How often the home of an account with an open page is asked for news.
-pub(crate) const LIVE_EVERY: Duration = Duration::from_secs(1);
+/// How often the home of an account with an open page is asked for news, although no notice came.
+pub(crate) const LIVE_EVERY: Duration = Duration::from_secs(10);
 /// Open pages of one account.
 pub(crate) const LIVE_PER_ACCOUNT_MAX: usize = 16;
 /// Open pages of all accounts.

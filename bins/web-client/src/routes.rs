@@ -28,6 +28,11 @@ pub(crate) fn routes(app: Shared) -> Router {
         .route("/", get(lists::for_me))
         .route("/asked", get(lists::asked))
         .route("/task/{id}", get(task::task))
+        .route("/task/{id}/do", post(task::act))
+        .route(
+            "/task/{id}/revise",
+            get(compose::revise::form).post(compose::revise::revise),
+        )
         .route("/new", get(compose::form).post(compose::create))
         .route("/quick", post(compose::quick))
         .route("/preview", get(compose::preview))

@@ -1,6 +1,6 @@
 //! The words for kinds, importance and states: for columns, forms and people.
 
-use yoshi_protocol::message::task::AskState;
+use yoshi_protocol::message::task::{AskState, TaskStatus};
 use yoshi_protocol::{Completion, Kind, Privacy};
 
 /// Every kind, in the order in which forms offer them.
@@ -75,6 +75,53 @@ pub(crate) const fn state_name(state: AskState) -> &'static str {
         AskState::Declined => "declined",
         AskState::Closed => "closed",
         AskState::Withdrawn => "withdrawn",
+    }
+}
+
+/// Every state of a recipient.
+const STATES: [AskState; 7] = [
+    AskState::NeedsAction,
+    AskState::Accepted,
+    AskState::InProcess,
+    AskState::Completed,
+    AskState::Declined,
+    AskState::Closed,
+    AskState::Withdrawn,
+];
+
+/// A recipient's state by the word of a column.
+pub(crate) fn state_of(word: &str) -> Option<AskState> {
+    STATES.into_iter().find(|known| state_name(*known) == word)
+}
+
+/// How a task stands as a whole, for columns.
+pub(crate) const fn status_name(status: TaskStatus) -> &'static str {
+    match status {
+        TaskStatus::NeedsAction => "needs_action",
+        TaskStatus::InProcess => "in_process",
+        TaskStatus::Completed => "completed",
+        TaskStatus::Cancelled => "cancelled",
+    }
+}
+
+/// A task's status by the word of a column.
+pub(crate) fn status_of(word: &str) -> Option<TaskStatus> {
+    let all = [
+        TaskStatus::NeedsAction,
+        TaskStatus::InProcess,
+        TaskStatus::Completed,
+        TaskStatus::Cancelled,
+    ];
+    all.into_iter().find(|known| status_name(*known) == word)
+}
+
+/// How a task stands as a whole, for people.
+pub(crate) const fn status(status: TaskStatus) -> &'static str {
+    match status {
+        TaskStatus::NeedsAction => "waiting",
+        TaskStatus::InProcess => "in progress",
+        TaskStatus::Completed => "done",
+        TaskStatus::Cancelled => "withdrawn",
     }
 }
 

@@ -1,7 +1,10 @@
 //! The commands and their options. What they mean is in the files of the commands.
 
+mod answer;
+mod list;
 mod options;
 mod recover;
+mod revise;
 mod send;
 mod upkeep;
 mod value;
@@ -9,14 +12,17 @@ mod value;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use yoshi_protocol::{AccountName, Position, ServerId};
+use yoshi_protocol::{AccountName, ServerId};
 
+pub(crate) use answer::{AnswerCommand, DoneArguments};
+pub(crate) use list::{Chosen, ListArguments, StateArgument};
 pub(crate) use options::{Account, Acting, Common, Connection};
 pub(crate) use recover::{LogName, RecoverArguments};
+pub(crate) use revise::ReviseArguments;
 pub(crate) use send::SendArguments;
 pub(crate) use upkeep::{DrainArguments, ResyncArguments};
 pub(crate) use value::TaskGiven;
-use value::{account, position, server, task_given};
+use value::{account, server, task_given};
 
 const SETTINGS_HELP: &str = "\
 Connection settings come from options, then from the environment, then from the
@@ -37,7 +43,7 @@ usage, settings, not_logged_in, ambiguous, input, refused, unreachable, timeout,
 differs.
 
 Exit codes:
-  0  done (send: every live server holds the task)
+  0  done (a task or change: every live server holds it)
   1  refused by a server, or not found
   2  wrong usage, a setting is missing, or destroy-server was not confirmed
   3  no clear answer in time: it may have happened, or not; standard error says which
@@ -80,11 +86,17 @@ pub(crate) enum Command {
     #[command(after_help = send::EXAMPLES)]
     Send(Box<SendArguments>),
     /// Show the tasks that were sent to the account
-    Inbox(ListArguments),
+    #[command(after_help = list::HELP)]
+    Inbox(Box<ListArguments>),
     /// Show the tasks that the account sent
-    Sent(ListArguments),
+    #[command(after_help = list::HELP)]
+    Sent(Box<ListArguments>),
     /// Show one task that the account sent or received
     Show(ShowArguments),
+    /// Show what was done with a task, in order, with all comments
+    History(ShowArguments),
+    #[command(flatten)]
+    Answer(AnswerCommand),
     /// Show the servers that keep a log and how they stand, for operators
     Servers(ServersArguments),
     /// List accounts, disable or enable one, for operators
@@ -147,23 +159,6 @@ pub(crate) struct LogoutArguments {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct ListArguments {
-    /// Only what changed after this cursor of an earlier answer
-    #[arg(long, default_value = "0", value_name = "CURSOR", value_parser = position)]
-    pub(crate) since: Position,
-    /// At most so many tasks
-    #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(crate) limit: u32,
-    /// Go on showing tasks as they come, until Ctrl-C; with --json, one per line
-    #[arg(long, short)]
-    pub(crate) watch: bool,
-    #[command(flatten)]
-    pub(crate) acting: Acting,
-    #[command(flatten)]
-    pub(crate) connection: Connection,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct ShowArguments {
     /// The task's id, or the beginning of it that no other task of the account shares
     #[arg(value_parser = task_given)]
@@ -203,6 +198,9 @@ pub(crate) struct DestroyArguments {
     /// The server's id, as `yoshi servers` shows it
     #[arg(value_parser = server)]
     pub(crate) server: ServerId,
+    /// Do it even if tasks wait in its outbox: they will never be delivered
+    #[arg(long)]
+    pub(crate) force: bool,
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
@@ -260,6 +258,21 @@ mod tests {
             &["decode", "--one-line"],
             &["provision", "--replicas", "3"],
             &["recover-log", "tasks", "--yes"],
+            &[
+                "inbox",
+                "--all",
+                "--state",
+                "accepted,declined",
+                "--label",
+                "x",
+            ],
+            &["decline", "01935b7e", "--reason", "no time"],
+            &["progress", "01935b7e", "40%"],
+            &["revise", "01935b7e", "--no-due", "--revision", "2"],
+            &["withdraw", "01935b7e", "--from", "ana,bo"],
+            &["snooze", "01935b7e", "--end"],
+            &["label", "01935b7e"],
+            &["history", "01935b7e"],
         ] {
             assert!(parse(line).is_ok(), "{line:?}");
         }
@@ -282,6 +295,12 @@ mod tests {
             &["provision", "--replicas", "0"],
             &["recover-log"],
             &["recover-log", "everything"],
+            &["decline", "01935b7e"],
+            &["reopen", "01935b7e"],
+            &["progress", "01935b7e", "100"],
+            &["done", "01935b7e", "--approve", "--changes"],
+            &["revise", "01935b7e", "--due", "today", "--no-due"],
+            &["snooze", "01935b7e"],
             // What means nothing to a command is not taken by it.
             &["decode", "--account", "ana"],
             &["decode", "--timeout", "3"],

@@ -1,52 +1,26 @@
 //! `inbox` and `sent`.
 
+mod chosen;
+mod row;
+
 use std::time::Duration;
 
 use serde::Serialize;
-use yoshi_client::{Client, Polled, Task, View};
+use yoshi_client::{Polled, Task, View};
+use yoshi_protocol::Position;
 use yoshi_protocol::limit::POLL_TASKS_MAX;
-use yoshi_protocol::{AccountName, Credential, Position};
 
 use crate::arguments::ListArguments;
+use crate::asker::Asker;
 use crate::exit::{Exit, Failure};
-use crate::output::{self, Columns, Layout, PrintedTask, Table};
-use crate::secret;
+use crate::output::{self, Layout, PrintedTask};
 use crate::settings::Settings;
-use crate::who::acting;
+
+use chosen::Filter;
+use row::table;
 
 /// How often `--watch` asks.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
-/// What to do when every server is behind a cursor.
-const AHEAD: &str = "a cursor belongs to the system that it comes from; --since 0 begins anew";
-
-const INBOX: Columns = Columns {
-    header: &[
-        "TASK",
-        "FROM",
-        "NUMBER",
-        "SENT",
-        "IMPORTANCE",
-        "DUE",
-        "SERVERS",
-        "TITLE",
-    ],
-    usual: &[36, 12, 6, 16, 10, 16, 7, 40],
-    expendable: &[2, 4, 3, 5, 6],
-    ids_can_be_short: true,
-};
-const SENT: Columns = Columns {
-    header: &[
-        "TASK",
-        "TO",
-        "NUMBER",
-        "SENT",
-        "IMPORTANCE",
-        "DUE",
-        "SERVERS",
-        "TITLE",
-    ],
-    ..INBOX
-};
 
 /// What `inbox --json` and `sent --json` print.
 #[derive(Debug, Serialize)]
@@ -55,13 +29,6 @@ struct PrintedPage<'a> {
     cursor: Position,
     more: bool,
     behind: bool,
-}
-
-/// An account that asks, and of whom.
-pub(crate) struct Asker {
-    pub(crate) client: Client,
-    pub(crate) account: AccountName,
-    pub(crate) credential: Credential,
 }
 
 pub(crate) async fn inbox(settings: &Settings, arguments: &ListArguments) -> Result<Exit, Failure> {
@@ -74,9 +41,18 @@ pub(crate) async fn sent(settings: &Settings, arguments: &ListArguments) -> Resu
 
 async fn list(settings: &Settings, arguments: &ListArguments, view: View) -> Result<Exit, Failure> {
     let asker = Asker::new(settings).await?;
+    let chosen = &arguments.chosen;
+    let from_the_beginning = arguments.since == Position::ZERO;
+    let filter = Filter {
+        view,
+        account: &asker.account,
+        chosen,
+        // After a cursor, the end of a task is news.
+        only_open: !chosen.all && chosen.state.is_empty() && from_the_beginning,
+    };
     if arguments.watch {
         return tokio::select! {
-            outcome = watch(settings, &asker, view, arguments.since) => outcome,
+            outcome = watch(settings, &asker, filter, arguments.since) => outcome,
             interrupted = tokio::signal::ctrl_c() => match interrupted {
                 Ok(()) => Ok(Exit::Done),
                 Err(error) => Err(Failure::local("waiting for Ctrl-C", &error)),
@@ -84,7 +60,7 @@ async fn list(settings: &Settings, arguments: &ListArguments, view: View) -> Res
         };
     }
     let page = asker
-        .collect(view, arguments.since, arguments.limit)
+        .collect(&filter, arguments.since, arguments.limit as usize)
         .await?;
     if settings.json {
         return output::json(&PrintedPage {
@@ -94,47 +70,43 @@ async fn list(settings: &Settings, arguments: &ListArguments, view: View) -> Res
             behind: page.behind,
         });
     }
-    print_page(&page, view)
+    print_page(&page, &filter)
 }
 
 impl Asker {
-    pub(crate) async fn new(settings: &Settings) -> Result<Self, Failure> {
-        let account = acting(settings)?;
-        let credential = secret::credential(settings, &account)?;
-        Ok(Self {
-            client: settings.client().await?,
-            account,
-            credential,
-        })
-    }
-
-    pub(crate) async fn poll(
+    /// Up to `limit` tasks that pass the filter, in as many polls as it takes.
+    /// The cursor is behind everything that was looked at, and before what was not.
+    async fn collect(
         &self,
-        view: View,
+        filter: &Filter<'_>,
         since: Position,
-        limit: u32,
+        limit: usize,
     ) -> Result<Polled, Failure> {
-        let limit = limit.min(POLL_TASKS_MAX);
-        self.client
-            .poll(&self.account, &self.credential, view, since, limit)
-            .await
-            .map_err(|error| Failure::from(error).advise_if_behind(AHEAD))
-    }
-
-    /// Up to `limit` tasks, in as many polls as it takes.
-    async fn collect(&self, view: View, since: Position, limit: u32) -> Result<Polled, Failure> {
-        let mut page = self.poll(view, since, limit).await?;
-        loop {
-            let got = u32::try_from(page.tasks.len()).unwrap_or(u32::MAX);
-            if !page.more || got >= limit {
-                return Ok(page);
-            }
-            let next = self.poll(view, page.cursor, limit - got).await?;
-            page.tasks.extend(next.tasks);
+        let mut page = Polled {
+            tasks: Vec::new(),
+            cursor: since,
+            more: true,
+            behind: false,
+        };
+        while page.more && page.tasks.len() < limit {
+            let wanted = limit - page.tasks.len();
+            let asked = match filter.is_none() {
+                true => u32::try_from(wanted).unwrap_or(POLL_TASKS_MAX),
+                false => POLL_TASKS_MAX,
+            };
+            let next = self.poll(filter.view, page.cursor, asked).await?;
             page.cursor = next.cursor;
             page.more = next.more;
             page.behind |= next.behind;
+            let passing = next.tasks.into_iter().filter(|task| filter.passes(task));
+            page.tasks.extend(passing);
         }
+        if page.tasks.len() > limit {
+            page.tasks.truncate(limit);
+            page.more = true;
+            page.cursor = page.tasks.last().map_or(since, |task| task.changed);
+        }
+        Ok(page)
     }
 }
 
@@ -143,21 +115,24 @@ impl Asker {
 async fn watch(
     settings: &Settings,
     asker: &Asker,
-    view: View,
+    mut filter: Filter<'_>,
     since: Position,
 ) -> Result<Exit, Failure> {
     let mut layout = None;
     let mut cursor = since;
     let mut troubled = false;
     loop {
-        match asker.poll(view, cursor, POLL_TASKS_MAX).await {
-            Ok(page) => {
+        match asker.poll(filter.view, cursor, POLL_TASKS_MAX).await {
+            Ok(mut page) => {
                 troubled = false;
                 cursor = page.cursor;
-                print_arrivals(settings, &page.tasks, view, &mut layout)?;
+                page.tasks.retain(|task| filter.passes(task));
+                print_arrivals(settings, &page.tasks, &filter, &mut layout)?;
                 if page.more {
                     continue;
                 }
+                // From here on everything is news.
+                filter.only_open = false;
             }
             Err(failure) if failure.is_passing() => {
                 if !troubled {
@@ -174,7 +149,7 @@ async fn watch(
 fn print_arrivals(
     settings: &Settings,
     tasks: &[Task],
-    view: View,
+    filter: &Filter<'_>,
     layout: &mut Option<Layout>,
 ) -> Result<Exit, Failure> {
     if settings.json {
@@ -183,14 +158,18 @@ fn print_arrivals(
         }
         return Ok(Exit::Done);
     }
-    table(tasks, view).print_below(layout)
+    table(tasks, filter).print_below(layout)
 }
 
-fn print_page(page: &Polled, view: View) -> Result<Exit, Failure> {
+fn print_page(page: &Polled, filter: &Filter<'_>) -> Result<Exit, Failure> {
     if page.tasks.is_empty() && output::to_terminal() {
-        output::lines("no tasks")?;
+        let words = match filter.is_none() {
+            true => "no tasks",
+            false => "no such tasks; --all shows also what is finished or snoozed",
+        };
+        output::lines(words)?;
     } else {
-        table(&page.tasks, view).print()?;
+        table(&page.tasks, filter).print()?;
     }
     if page.behind {
         output::note("the server that answered cannot reach the log: newer tasks may be missing");
@@ -199,32 +178,4 @@ fn print_page(page: &Polled, view: View) -> Result<Exit, Failure> {
         output::note(&format!("there are more: --since {}", page.cursor));
     }
     Ok(Exit::Done)
-}
-
-fn table(tasks: &[Task], view: View) -> Table {
-    let mut table = Table::new(if view == View::Sent { &SENT } else { &INBOX });
-    for task in tasks {
-        table.row(row(task, view));
-    }
-    table
-}
-
-fn row(task: &Task, view: View) -> Vec<String> {
-    let new = &task.new_task;
-    let other = if view == View::Sent {
-        let names: Vec<_> = new.recipients.iter().map(AccountName::as_str).collect();
-        names.join(",")
-    } else {
-        task.sender.to_string()
-    };
-    vec![
-        new.id.to_string(),
-        other,
-        task.number.to_string(),
-        output::local(task.sent_at),
-        output::importance(new.importance).to_owned(),
-        output::moment(new.due.as_ref()),
-        task.held_by.len().to_string(),
-        output::clean_line(&new.title),
-    ]
 }

@@ -4,9 +4,12 @@
 //! ends is in `exit`; where its settings come from is in `settings`.
 
 mod account;
+mod answer;
 mod arguments;
+mod asker;
 mod decode;
 mod exit;
+mod history;
 mod inbox;
 mod operate;
 mod output;
@@ -110,6 +113,15 @@ async fn command(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Show(arguments) => {
             let settings = find(arguments.connection)?.acting(arguments.acting);
             show::show(&settings, arguments.task).await
+        }
+        Command::History(arguments) => {
+            let settings = find(arguments.connection)?.acting(arguments.acting);
+            history::history(&settings, &arguments.task).await
+        }
+        Command::Answer(command) => {
+            let target = command.target();
+            let settings = find(target.connection.clone())?.acting(target.acting.clone());
+            answer::answer(&settings, command).await
         }
         Command::Servers(arguments) => operate::servers(&find(arguments.connection)?).await,
         Command::Accounts(arguments) => {

@@ -1,5 +1,7 @@
 //! What is printed: tables and sentences for people, JSON for programs.
 
+mod answer;
+mod step;
 mod table;
 mod task;
 mod time;
@@ -10,9 +12,11 @@ use serde::Serialize;
 
 use crate::exit::{Exit, Failure};
 
+pub(crate) use answer::PrintedAnswer;
+pub(crate) use step::{done_to, happened};
 pub(crate) use table::{Columns, Layout, Table};
-pub(crate) use task::{PrintedTask, details, importance};
-pub(crate) use time::{local, moment, rfc3339};
+pub(crate) use task::{PrintedTask, details, importance, word};
+pub(crate) use time::{has_come, local, moment, rfc3339};
 
 /// Prints text for people, and ends it with a line feed.
 pub(crate) fn lines(text: &str) -> Result<Exit, Failure> {

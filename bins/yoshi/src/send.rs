@@ -1,6 +1,6 @@
 //! `send`.
 
-mod clock;
+pub(crate) mod clock;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -135,7 +135,7 @@ fn task(arguments: SendArguments) -> Result<NewTask, Failure> {
 
 /// Reads a body, and no more of an endless one than shows that it is too large.
 /// CRLF counts once it has become LF.
-fn read_body(path: &Path) -> Result<String, Failure> {
+pub(crate) fn read_body(path: &Path) -> Result<String, Failure> {
     let most = 2 * BODY_BYTES_MAX as u64 + 1;
     let mut body = String::new();
     let read = if path == Path::new("-") {

@@ -26,8 +26,8 @@ use crate::transport;
 /// A connection for accounts. Cloning is cheap, and clones share the connection.
 #[derive(Debug, Clone)]
 pub struct Client {
-    nats: async_nats::Client,
-    policy: Policy,
+    pub(crate) nats: async_nats::Client,
+    pub(crate) policy: Policy,
 }
 
 impl Client {
@@ -77,6 +77,10 @@ impl Client {
         credential: &Credential,
         task: &Outgoing,
     ) -> Result<Sent, Error> {
+        #[cfg(feature = "planted-faults")]
+        if yoshi_planted::is(yoshi_planted::Fault::FreshIdOnRetry) {
+            return self.send_by_fresh_ids(account, credential, task).await;
+        }
         let request = TaskFromClient {
             task: task.bytes.clone(),
             credential: credential.clone(),

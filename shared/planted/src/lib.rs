@@ -59,7 +59,8 @@ faults! {
     NumberInMemory = "number-in-memory";
     /// A poll's cursor is taken after its query.
     PollCursorLate = "poll-cursor-late";
-    /// A load balancer assigns homes without looking at what stands there.
+    /// A load balancer assigns homes by its memory alone: it neither compares nor
+    /// hears what another one has written.
     AssignWithoutCompare = "assign-without-compare";
     /// An account that moves keeps its epoch.
     SameEpochOnMove = "same-epoch-on-move";
@@ -69,6 +70,8 @@ faults! {
     AccountReportedEarly = "account-reported-early";
     /// A new password is reported, and not logged.
     PasswordNotLogged = "password-not-logged";
+    /// NATS acknowledges what is not on disk yet: a matter of its configuration.
+    NatsWithoutSync = "nats-without-sync";
     /// A client makes a new id for each try of one task.
     FreshIdOnRetry = "fresh-id-on-retry";
 }

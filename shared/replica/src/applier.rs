@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use async_nats::Client;
 use deadpool_postgres::Pool;
 use tokio::sync::{Notify, mpsc, watch};
+use yoshi_planted::Fault;
 use yoshi_protocol::message::log::AccountedFor;
 use yoshi_protocol::{Incarnation, Position, ServerId, cbor, subject};
 
@@ -24,6 +25,8 @@ mod adopt;
 
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_LONGEST: Duration = Duration::from_secs(2);
+/// How late a commit is that was acknowledged before, where that fault is planted.
+const PLANTED_COMMIT: Duration = Duration::from_millis(300);
 
 /// What the root of this server hears after a commit.
 #[derive(Debug)]
@@ -159,6 +162,8 @@ impl<M: StateMachine> Applier<M> {
             self.catch_up(applying, None).await?;
         }
         let start = next_sequence(self.cursor.applied).max(view.first);
+        let is_back = yoshi_planted::is(Fault::CatchUpSkips) && self.stored > Position::ZERO;
+        let start = if is_back { view.last + 1 } else { start };
         let mut blocks = self.log.read_from(start).await?;
         let mut doubt = self.doubt.subscribe();
         let look_again = Arc::clone(&self.look_again);
@@ -168,6 +173,10 @@ impl<M: StateMachine> Applier<M> {
                 () = look_again.notified() => return Err(Interruption::LookAgain),
                 Ok(_) = doubt.wait_for(Option::is_some) => return Err(Interruption::LookAgain),
             };
+            if yoshi_planted::is(Fault::AccountedOnReceipt) {
+                let last = batch.last().expect("a batch has a block").sequence;
+                self.account(&batch, Position::end_of_block(last)).await;
+            }
             self.apply(applying, &batch).await?;
         }
     }
@@ -246,6 +255,12 @@ impl<M: StateMachine> Applier<M> {
             .iter()
             .flat_map(|block| block.entries_after(known))
             .collect();
+        let is_others =
+            |block: &StoredBlock| block.root.is_some_and(|(root, _)| root != self.settings.id);
+        if yoshi_planted::is(Fault::AcknowledgeBeforeCommit) && batch.iter().all(is_others) {
+            self.account(batch, to).await;
+            tokio::time::sleep(PLANTED_COMMIT).await;
+        }
         let started = Instant::now();
         // What an interruption hid is committed: only its outcomes are missing.
         let hidden = entries.partition_point(|entry| entry.position <= self.stored);

@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use serde_bytes::ByteBuf;
+use yoshi_planted::Fault;
 use yoshi_protocol::limit::{BLOCK_ENTRIES_BYTES_MAX, BLOCK_ENTRIES_MAX};
 use yoshi_protocol::{AccountName, Incarnation, Position, ServerId};
 
@@ -288,6 +289,7 @@ impl<T, O> Root<T, O> {
         let peers = self.peers.values().filter(|peer| peer.is_waited_for());
         let watermark = peers
             .map(|peer| peer.applied)
+            .filter(|_| !yoshi_planted::is(Fault::SuccessWithoutPeers))
             .fold(self.applied, Position::min);
         let mut done = Vec::new();
         while let Some(entry) = self.stored.front()

@@ -3,6 +3,9 @@
 mod durability;
 mod settings;
 
+use std::error::Error as StdError;
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
@@ -74,14 +77,26 @@ pub async fn open(
     migrations: Vec<refinery::Runner>,
 ) -> Result<Pool, Error> {
     let config = args.config(context.role).map_err(Error::Configuration)?;
-    tokio::select! {
-        waited = wait(&config, context.unsafe_storage, &context.health) => waited?,
-        () = context.shutdown.requested() => return Err(Error::Stopped),
+    let migrations = Arc::new(migrations);
+    let deadline = Instant::now() + Duration::from_secs(limit::DATABASE_WAIT_SECONDS);
+    loop {
+        let waited = wait(&config, deadline, context.unsafe_storage, &context.health);
+        tokio::select! {
+            waited = waited => waited?,
+            () = context.shutdown.requested() => return Err(Error::Stopped),
+        }
+        let (migrating, migrations) = (config.clone(), Arc::clone(&migrations));
+        let migrated = tokio::task::spawn_blocking(move || migrate(migrating, &migrations));
+        match migrated.await.map_err(Error::Interrupted)? {
+            Ok(()) => break,
+            // What an interrupted migration has done is rolled back.
+            Err(error) if is_passing(&error) && Instant::now() < deadline => {
+                tracing::warn!(%error, "Postgres went away during the migrations");
+                tokio::time::sleep(Duration::from_millis(limit::CONNECT_RETRY_MILLIS)).await;
+            }
+            Err(error) => return Err(error),
+        }
     }
-    let migrating = config.clone();
-    tokio::task::spawn_blocking(move || migrate(migrating, &migrations))
-        .await
-        .map_err(Error::Interrupted)??;
     let manager = Manager::from_config(
         config,
         NoTls,
@@ -102,11 +117,11 @@ pub async fn open(
 /// Connects as soon as Postgres lets us, and checks it.
 async fn wait(
     config: &tokio_postgres::Config,
+    deadline: Instant,
     unsafe_storage: bool,
     health: &Health,
 ) -> Result<(), Error> {
     let within = Duration::from_secs(limit::DATABASE_WAIT_SECONDS);
-    let deadline = Instant::now() + within;
     let mut said = false;
     loop {
         let error = match config.connect(NoTls).await {
@@ -116,7 +131,11 @@ async fn wait(
                 drop(client);
                 // Its end is the client's, and its errors were the queries'.
                 drop(connection.await);
-                return checked;
+                match checked {
+                    // It let us in, and ended before it answered.
+                    Err(Error::Query(error)) if is_lost(&error) => error,
+                    checked => return checked,
+                }
             }
             Err(error) => error,
         };
@@ -134,6 +153,43 @@ async fn wait(
             said = true;
         }
         tokio::time::sleep(Duration::from_millis(limit::CONNECT_RETRY_MILLIS)).await;
+    }
+}
+
+/// Whether Postgres may answer the same question soon.
+fn is_passing(error: &Error) -> bool {
+    match error {
+        Error::Query(error) | Error::MigrationConnection(error) => is_lost(error),
+        Error::Migration(error) => match error.kind() {
+            refinery::error::Kind::Connection(_, source) => {
+                source.downcast_ref().is_some_and(is_lost)
+            }
+            _ => false,
+        },
+        Error::Configuration(_)
+        | Error::Unreachable { .. }
+        | Error::Stopped
+        | Error::Schema(_)
+        | Error::Interrupted(_)
+        | Error::Pool(_) => false,
+    }
+}
+
+/// Whether the connection was lost, or Postgres is about to end or to begin.
+fn is_lost(error: &tokio_postgres::Error) -> bool {
+    let lost = [
+        SqlState::ADMIN_SHUTDOWN,
+        SqlState::CRASH_SHUTDOWN,
+        SqlState::CANNOT_CONNECT_NOW,
+    ];
+    match error.code() {
+        Some(state) => lost.contains(state),
+        None => {
+            error.is_closed()
+                || error
+                    .source()
+                    .is_some_and(|source| source.is::<io::Error>())
+        }
     }
 }
 
@@ -181,4 +237,42 @@ fn migrate(config: tokio_postgres::Config, runners: &[refinery::Runner]) -> Resu
         }
     }
     client.close().map_err(Error::MigrationConnection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    /// Lets a client in without a password: `AuthenticationOk`, `ReadyForQuery`.
+    const LET_IN: &[u8] = b"R\x00\x00\x00\x08\x00\x00\x00\x00Z\x00\x00\x00\x05I";
+
+    #[tokio::test]
+    async fn a_postgres_that_ends_before_it_answers_is_waited_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let let_in = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&let_in);
+        let postgres = tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut startup = [0; 1_024];
+                let read = stream.read(&mut startup).await.unwrap();
+                assert!(read > 0);
+                count.fetch_add(1, Ordering::Relaxed);
+                stream.write_all(LET_IN).await.unwrap();
+            }
+        });
+        let config = format!("host=127.0.0.1 port={port} user=nobody");
+        let config: tokio_postgres::Config = config.parse().unwrap();
+        let deadline = Instant::now() + Duration::from_millis(600);
+        let waited = wait(&config, deadline, false, &Health::starting()).await;
+        assert!(
+            matches!(waited, Err(Error::Unreachable { .. })),
+            "{waited:?}"
+        );
+        assert!(let_in.load(Ordering::Relaxed) > 1, "it tries again");
+        postgres.abort();
+    }
 }

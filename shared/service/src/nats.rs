@@ -144,3 +144,53 @@ pub(crate) async fn finish(client: &Client) {
         Err(_) => tracing::warn!("the last messages did not leave within {bound:?}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use crate::args::ServerArgs;
+
+    const FIRST_WORD: &str = r#"INFO {"server_id":"N","server_name":"n","version":"2.15.1","go":"","host":"127.0.0.1","port":4222,"headers":true,"max_payload":1048576,"proto":1}"#;
+
+    #[derive(clap::Parser)]
+    struct Args {
+        #[command(flatten)]
+        server: ServerArgs,
+    }
+
+    /// Lets a client in, and says nothing more, though the connection stands.
+    async fn let_in(listener: &TcpListener) -> TcpStream {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let hello = format!("{FIRST_WORD}\r\n");
+        stream.write_all(hello.as_bytes()).await.unwrap();
+        let mut heard = Vec::new();
+        while !heard.windows(4).any(|word| word == b"PING") {
+            let mut bytes = [0; 1_024];
+            let read = stream.read(&mut bytes).await.unwrap();
+            heard.extend_from_slice(&bytes[..read]);
+        }
+        stream.write_all(b"PONG\r\n").await.unwrap();
+        stream
+    }
+
+    #[tokio::test]
+    async fn a_node_that_says_nothing_any_more_is_left() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("nats://{}", listener.local_addr().unwrap());
+        let args = Args::try_parse_from(["server", "--nats-url", &url]).unwrap();
+        let settings = args.server.check("load-balancer").unwrap();
+        let (client, silent) = tokio::join!(connect("test", &settings), let_in(&listener));
+        let client = client.unwrap();
+        let since = Instant::now();
+        // It tries to reach another node, of which there is none here.
+        let again = let_in(&listener);
+        let bound = Duration::from_secs(3 * limit::NATS_PING_SECONDS + 3);
+        let again = tokio::time::timeout(bound, again).await;
+        assert!(again.is_ok(), "after {:?}", since.elapsed());
+        drop((client, silent, again));
+    }
+}

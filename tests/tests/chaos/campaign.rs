@@ -42,14 +42,14 @@ struct Settings {
     seed: u64,
 }
 
-fn variable<T: FromStr<Err: std::fmt::Display>>(name: &str) -> Option<T> {
+pub(crate) fn variable<T: FromStr<Err: std::fmt::Display>>(name: &str) -> Option<T> {
     let text = env::var(name).ok().filter(|text| !text.is_empty())?;
     let value = text.parse();
     Some(value.unwrap_or_else(|error| panic!("{name}={text}: {error}")))
 }
 
 /// A seed that nobody has chosen.
-fn any_seed() -> u64 {
+pub(crate) fn any_seed() -> u64 {
     // Short enough to be typed.
     uuid::Uuid::new_v4().as_u64_pair().0 % 1_000_000_000
 }
@@ -134,7 +134,7 @@ async fn one(plan: &Plan, replay: &str, report: &mut Report) {
     }
 }
 
-fn block_on(work: impl Future<Output = ()>) {
+pub(crate) fn block_on(work: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(4)
         .enable_all()

@@ -17,6 +17,8 @@ mod operation;
 #[cfg(test)]
 mod plan;
 #[cfg(test)]
+mod planted;
+#[cfg(test)]
 mod reading;
 #[cfg(test)]
 mod report;

@@ -25,6 +25,10 @@ pub(crate) struct Plan {
     pub(crate) disks: bool,
     /// Whether rows are deleted at the end, which the checker must notice.
     pub(crate) control: bool,
+    /// How long a worker tries each operation.
+    pub(crate) operation_within: Duration,
+    /// The fault that every server has in its code (`shared/planted`), for runs that look for it.
+    pub(crate) planted: Option<&'static str>,
 }
 
 impl Plan {
@@ -45,6 +49,15 @@ impl Plan {
             control: true,
             ..Self::of(seed, quiet, steps)
         }
+    }
+
+    /// The same, with each fault lasting so long.
+    #[cfg(feature = "planted-faults")]
+    pub(crate) fn lasting(mut self, lasts: Duration) -> Self {
+        for step in &mut self.steps {
+            step.lasts = lasts;
+        }
+        self
     }
 
     /// Draws from these faults until the time is up.
@@ -83,10 +96,14 @@ impl Plan {
             beta: if real { BETA_REAL } else { BETA_SHORT },
             disks,
             control: false,
+            operation_within: OPERATION_WITHIN,
+            planted: None,
         }
     }
 }
 
+/// How long an operation may try.
+const OPERATION_WITHIN: Duration = Duration::from_secs(6);
 const BETA_SHORT: Duration = Duration::from_secs(3);
 const BETA_REAL: Duration = Duration::from_secs(30);
 /// The lengths of faults: shorter and longer than silence (3 s), β (3 s) and the lease (6 s).

@@ -14,13 +14,14 @@ use yoshi_client::{Client, Options, Outgoing};
 use yoshi_protocol::{Credential, NewTask, Password};
 use yoshi_tests::contents::{OF_MESSAGE_SERVERS, OF_REGISTRATION_SERVERS};
 use yoshi_tests::person::fresh_name;
-use yoshi_tests::{Direct, Person, System, SystemSettings, User};
+use yoshi_tests::{Direct, Person, System, SystemSettings, User, eventually};
 
 use crate::checker::{self, Violation};
 use crate::fault::{Fault, Injected};
 use crate::history::{Call, History, Record};
 use crate::operation::ACCOUNTS;
 use crate::plan::Plan;
+use crate::planted;
 use crate::reading;
 use crate::rest::Rest;
 use crate::verdict::{Bitten, Measured, Recovery};
@@ -39,8 +40,7 @@ pub(crate) const WORKERS: u32 = 21;
 const CONNECTIONS: usize = 4;
 /// The process of the history that sets up and ends a run.
 const SETUP: u32 = 1_002;
-/// How long one operation may try, and one try of it.
-const OPERATION_WITHIN: Duration = Duration::from_secs(6);
+/// How long one try of an operation may take.
 const TRY_WITHIN: Duration = Duration::from_secs(2);
 /// How long set-up, and what is done at rest, may try.
 const SURELY_WITHIN: Duration = Duration::from_secs(30);
@@ -130,17 +130,24 @@ fn settings(plan: &Plan) -> SystemSettings {
         ("YOSHI_LEASE_SECONDS", 6),
         ("YOSHI_LEASE_RENEW_SECONDS", 2),
     ];
+    let mut variables: Vec<_> = variables
+        .map(|(name, value)| (name.to_owned(), value.to_string()))
+        .to_vec();
+    let unsynced = plan.planted == Some(planted::NATS_WITHOUT_SYNC);
+    match plan.planted {
+        Some(_) if unsynced => variables.push(("YOSHI_UNSAFE_STORAGE".into(), "true".into())),
+        planted => variables.extend(planted.map(planted::variable)),
+    }
     SystemSettings {
         load_balancers: 2,
         message_servers: MESSAGE_SERVERS.len(),
         registration_servers: REGISTRATION_SERVERS.len(),
         nats_nodes: 3,
-        variables: variables
-            .map(|(name, value)| (name.to_owned(), value.to_string()))
-            .to_vec(),
+        variables,
         postgres_each: true,
         proxied: true,
         disks: plan.disks,
+        unsynced,
         ..SystemSettings::default()
     }
 }
@@ -164,10 +171,10 @@ async fn people(history: &History, client: &Client) -> Vec<Person> {
         let ticket = history.invoke(SETUP, call);
         let created = client.create_account(&name, &password).await;
         history.end(ticket, done(created));
-        let logged_in = client.log_in(&name, &password).await;
-        let token = logged_in
-            .unwrap_or_else(|error| panic!("{name}: {error}"))
-            .token;
+        // At once, unless a planted fault reports the account too early.
+        let log_in = async || client.log_in(&name, &password).await;
+        let logged_in = eventually(&format!("{name} logs in"), SURELY_WITHIN, log_in).await;
+        let token = logged_in.token;
         people.push(Person {
             name,
             password,
@@ -198,7 +205,9 @@ async fn work(
     let mut clients = Vec::new();
     for _ in 0..CONNECTIONS {
         let options: Options = system.options(User::Client);
-        let options = options.deadline(OPERATION_WITHIN).try_within(TRY_WITHIN);
+        let options = options
+            .deadline(plan.operation_within)
+            .try_within(TRY_WITHIN);
         clients.push(
             Client::connect(options)
                 .await

@@ -2,7 +2,7 @@
 //!
 //! `0.1.0/` keeps what that release wrote: its logs and buckets, message by
 //! message, as NATS held them (`*.json`); the databases of a message server and
-//! of a registration server (`*.sql`), taken before the end of the logs; a
+//! of a registration server (`*.dump`, SQL), taken before the end of the logs; a
 //! session and an env file of the command line; and what it said of all that
 //! (`expected.json`). They are never written anew.
 //!

@@ -5,6 +5,8 @@
 //! *note* is private to one account. A task's status follows from its asks and
 //! is never set ([`Task::status`]).
 
+mod room;
+
 use std::collections::BTreeMap;
 
 use yoshi_protocol::{
@@ -198,6 +200,7 @@ impl Task {
         if !self.concerns(actor) {
             return refusal(ErrorCode::NotFound, "there is no such task among yours");
         }
+        self.has_room_for(verb)?;
         match verb {
             Verb::Accept
             | Verb::Decline { .. }
@@ -366,6 +369,9 @@ impl Task {
                 );
                 if answered {
                     ask.decide(Step::default());
+                } else if ask.step.state == State::Closed {
+                    // What it opens to again is asked anew, too.
+                    ask.before = None;
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use yoshi_planted::Fault;
 use yoshi_protocol::message::roster::NewPrimReg;
 use yoshi_protocol::{Epoch, ServerId};
 
@@ -36,7 +37,12 @@ impl Role {
     #[must_use]
     pub fn primary_epoch(&self, now: Instant) -> Option<Epoch> {
         match *self {
-            Self::Primary { epoch, from, until } if from <= now && now < until => Some(epoch),
+            Self::Primary { epoch, from, until }
+                if from <= now
+                    && (now < until || yoshi_planted::is(Fault::DeposedPrimaryWrites)) =>
+            {
+                Some(epoch)
+            }
             Self::Primary { .. } | Self::Backup { .. } | Self::Claiming { .. } | Self::Left => None,
         }
     }

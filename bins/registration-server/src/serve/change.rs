@@ -1,6 +1,7 @@
 //! A change of an account on its way through the log.
 
 use uuid::Uuid;
+use yoshi_planted::Fault;
 use yoshi_protocol::message::account::{AccountChanged, AccountReceipt};
 use yoshi_protocol::message::log::{AccountEntry, AccountOp};
 use yoshi_protocol::subject::RS_CHANGED;
@@ -56,6 +57,13 @@ async fn account_for(server: &Server, change: Change) -> Result<AccountReceipt, 
     });
     // The account's lock may have been waited for, and the password hashed, for long.
     server.still_primary(change.epoch)?;
+    if yoshi_planted::is(Fault::AccountReportedEarly) {
+        let replica = server.replica().clone();
+        drop(tokio::spawn(async move {
+            replica.submit(change.account, entry).await
+        }));
+        return Ok(unlogged(server));
+    }
     let submitted = server.replica().submit(change.account, entry);
     let accounted = tokio::time::timeout(server.change_max(), submitted)
         .await
@@ -70,6 +78,14 @@ async fn account_for(server: &Server, change: Change) -> Result<AccountReceipt, 
             accounted_for: accounted.accounted_for,
         }),
         Outcome::Rejected(code) => Err(refusal(code)),
+    }
+}
+
+/// A receipt for what nobody has yet: of use to planted faults alone.
+pub(super) fn unlogged(server: &Server) -> AccountReceipt {
+    AccountReceipt {
+        position: server.applied(),
+        accounted_for: Vec::new(),
     }
 }
 

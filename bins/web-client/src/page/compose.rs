@@ -2,6 +2,7 @@
 
 mod draft;
 mod fields;
+pub(crate) mod revise;
 
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;

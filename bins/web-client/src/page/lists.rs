@@ -7,22 +7,25 @@ use yoshi_protocol::TaskId;
 
 use super::frame;
 use crate::app::Shared;
-use crate::store::list::{self, Page, Place, Row};
+use crate::store::cache::Side;
+use crate::store::list::{self, DONE, Page, Place, Row};
 use crate::view::refusal::Refusal;
 use crate::view::{self, Frame, Here, quick, row};
 use crate::visitor::{Form, Member};
 
 /// The groups of *For me*, in their order: heading and what stands in it.
-const FOR_ME: [(&str, &str); 6] = [
-    ("Due", "due today or before"),
+const FOR_ME: [(&str, &str); 7] = [
     ("To answer", "waiting for your answer"),
+    ("Due", "due today or before"),
     ("In progress", "begun, and not done"),
     ("Taken on", "accepted, and not begun"),
+    ("Waiting", "snoozed by you; it comes back by itself"),
     ("Later", "not to be begun yet"),
     ("Done", "nothing left for you to do"),
 ];
 /// The groups of *Asked by me*.
-const ASKED: [(&str, &str); 2] = [
+const ASKED: [(&str, &str); 3] = [
+    ("Needs you", "declined, or done and not looked at"),
     ("Waiting", "somebody has something left to do"),
     ("Done", "nobody has anything left to do"),
 ];
@@ -46,7 +49,7 @@ pub(crate) async fn for_me(
         (sent_notice(asked.text("sent")))
         div #list data-list {
             @if page.rows.is_empty() && after == Place::START { (nothing_for_me(&frame)) }
-            (groups(&frame, &page.rows, &FOR_ME, &frame.counts.for_me, false))
+            (groups(&frame, &page.rows, &FOR_ME, &frame.counts.for_me, Side::Inbox))
             (more("/", &page))
         }
     };
@@ -70,7 +73,11 @@ pub(crate) async fn asked(
     let content = html! {
         div.head {
             h1 { "Asked by me" }
-            p.sub { b { (frame.counts.asked[0]) } " waiting · " (frame.counts.asked[1]) " done" }
+            p.sub {
+                @let [needs, waiting, done] = frame.counts.asked;
+                @if needs > 0 { b { (needs) } " need" @if needs == 1 { "s" } " you · " }
+                b { (waiting) } " waiting · " (done) " done"
+            }
         }
         (quick::form(&frame, "", &TaskId::fresh().to_string()))
         div #list data-list {
@@ -81,7 +88,7 @@ pub(crate) async fn asked(
                         a href="/new" { "fill in a form" } "." }
                 }
             } @else {
-                (groups(&frame, &page.rows, &ASKED, &frame.counts.asked, true))
+                (groups(&frame, &page.rows, &ASKED, &frame.counts.asked, Side::Sent))
             }
             (more("/asked", &page))
         }
@@ -95,13 +102,13 @@ pub(crate) async fn asked(
 }
 
 fn summary(frame: &Frame) -> Markup {
-    let [due, answer, progress, taken, later, _done] = frame.counts.for_me;
-    let begun = progress + taken;
+    let [answer, due, progress, taken, snoozed, later, _done] = frame.counts.for_me;
+    let (begun, later) = (due + progress + taken, snoozed + later);
     html! {
-        @if due + answer + begun + later == 0 { "Nothing is waiting for you" }
+        @if answer + begun + later == 0 { "Nothing is waiting for you" }
         @else {
-            @if due > 0 { b { (due) } " due · " }
             b { (answer) } " to answer"
+            @if due > 0 { " · " b { (due) } " due" }
             @if begun > 0 { " · " (begun) " in hand" }
             @if later > 0 { " · " (later) " later" }
         }
@@ -113,16 +120,23 @@ fn groups(
     rows: &[Row],
     named: &[(&str, &str)],
     counts: &[i64],
-    asked: bool,
+    side: Side,
 ) -> Markup {
     let grouped = rows.chunk_by(|one, other| one.place.group == other.place.group);
+    // A page that has nothing but what is done shows it.
+    let only_done = rows.first().is_some_and(|row| row.place.group == DONE);
     html! {
         @for group in grouped {
             @let index = usize::try_from(group[0].place.group).unwrap_or_default();
             @if let (Some((words, what)), Some(count)) = (named.get(index), counts.get(index)) {
-                section.group aria-labelledby={ "group-" (index) } {
+                @let heading = html! {
                     h2 id={ "group-" (index) } title=(what) { (words) span.count { (count) } }
-                    (row::rows(group, &frame.account, &frame.look.clock, asked))
+                };
+                @let rows = row::rows(group, &frame.account, &frame.look.clock, side == Side::Sent);
+                @if side == Side::Inbox && group[0].place.group == DONE {
+                    details.group #done open[only_done] { summary { (heading) } (rows) }
+                } @else {
+                    section.group aria-labelledby={ "group-" (index) } { (heading) (rows) }
                 }
             }
         }

@@ -3,7 +3,7 @@
 use deadpool_postgres::{Pool, Transaction};
 use uuid::Uuid;
 use yoshi_client::{Position, Task};
-use yoshi_protocol::message::task::{Ask, AskState};
+use yoshi_protocol::message::task::{Ask, AskState, TaskStatus};
 use yoshi_protocol::{AccountName, cbor};
 
 use super::{Error, rows, within};
@@ -159,6 +159,18 @@ struct Columns {
     asks: Vec<Vec<u8>>,
     held_by: Vec<String>,
     body: Vec<String>,
+    status: Vec<&'static str>,
+    needs_sender: Vec<bool>,
+    revision: Vec<i64>,
+    comments: Vec<i64>,
+    reminders: Vec<i64>,
+    percent: Vec<i16>,
+    states: Vec<String>,
+    note: Vec<Vec<u8>>,
+    unread: Vec<bool>,
+    own_labels: Vec<String>,
+    snoozed_at: Vec<Option<i64>>,
+    snoozed_civil: Vec<Option<i64>>,
 }
 
 impl Columns {
@@ -171,7 +183,7 @@ impl Columns {
             .collect();
         let servers: Vec<_> = task.held_by.iter().map(ToString::to_string).collect();
         let (due_at, due_civil) = clock::keys(new.due.as_ref());
-        let (start_at, start_civil) = clock::keys(new.start.as_ref());
+        let (start_at, start_civil) = clock::begin_keys(new.start.as_ref());
         self.id.push(new.id.0);
         self.sender.push(task.sender.to_string());
         self.number
@@ -191,7 +203,8 @@ impl Columns {
         self.due_civil.push(due_civil);
         self.start_at.push(start_at);
         self.start_civil.push(start_civil);
-        self.push_standing(account, &task.asks);
+        self.push_standing(account, task);
+        self.push_note(task);
         self.labels.push(new.labels.join("\n"));
         self.recipients.push(names.join("\n"));
         self.content.push(cbor::encode(new));
@@ -200,16 +213,41 @@ impl Columns {
         self.body.push(new.body.clone());
     }
 
-    fn push_standing(&mut self, account: &AccountName, asks: &[Ask]) {
+    fn push_standing(&mut self, account: &AccountName, task: &Task) {
+        let asks = &task.asks;
         let mine = asks.iter().find(|ask| ask.recipient == *account);
         let answered = asks.iter().filter(|ask| ask.state != AskState::NeedsAction);
         self.state
             .push(mine.map_or("", |ask| word::state_name(ask.state)));
         self.answered
             .push(i16::try_from(answered.count()).unwrap_or(i16::MAX));
-        self.settled
-            .push(asks.iter().all(|ask| word::is_settled(ask.state)));
+        self.settled.push(is_settled(task));
+        self.status.push(word::status_name(task.status));
+        self.needs_sender.push(task.needs_sender);
+        self.revision.push(i64::from(task.revision));
+        self.comments.push(i64::from(task.comments));
+        self.reminders.push(i64::from(task.reminders));
+        self.percent
+            .push(mine.map_or(0, |ask: &Ask| i16::from(ask.percent)));
+        let states: Vec<_> = asks.iter().map(|ask| word::state_name(ask.state)).collect();
+        self.states.push(states.join("\n"));
     }
+
+    fn push_note(&mut self, task: &Task) {
+        let note = &task.mine;
+        let (snoozed_at, snoozed_civil) = clock::begin_keys(note.snoozed_until.as_ref());
+        self.note.push(cbor::encode(note));
+        self.unread.push(!note.read);
+        self.own_labels.push(note.labels.join("\n"));
+        self.snoozed_at.push(snoozed_at);
+        self.snoozed_civil.push(snoozed_civil);
+    }
+}
+
+/// Whether nobody who was asked has anything left to do.
+fn is_settled(task: &Task) -> bool {
+    matches!(task.status, TaskStatus::Completed | TaskStatus::Cancelled)
+        || task.asks.iter().all(|ask| word::is_settled(ask.state))
 }
 
 async fn put(
@@ -256,6 +294,18 @@ async fn put(
                 &c.state,
                 &c.answered,
                 &c.settled,
+                &c.status,
+                &c.needs_sender,
+                &c.revision,
+                &c.comments,
+                &c.reminders,
+                &c.percent,
+                &c.states,
+                &c.note,
+                &c.unread,
+                &c.own_labels,
+                &c.snoozed_at,
+                &c.snoozed_civil,
             ],
         )
         .await?;
@@ -267,19 +317,26 @@ const PUT: &str = "
 INSERT INTO cached_task AS old (
     account, received, sent, id, sender, number, position, changed, sent_at, hash, title, kind,
     importance, due, due_at, due_civil, start_at, start_civil, labels, recipients, content, asks,
-    held_by, keywords, body, state, answered, settled)
+    held_by, keywords, body, state, answered, settled, status, needs_sender, revision, comments,
+    reminders, percent, states, note, unread, own_labels, snoozed_at, snoozed_civil)
 SELECT $1, $2, $3, id, sender, number, position, changed, sent_at, hash, title, kind,
     importance, due, due_at, due_civil, start_at, start_civil,
     string_to_array(labels, E'\\n'), string_to_array(recipients, E'\\n'), content, asks,
-    string_to_array(held_by, E'\\n')::uuid[], concat_ws(' ', sender, recipients, labels), body,
-    state, answered, settled
+    string_to_array(held_by, E'\\n')::uuid[],
+    concat_ws(' ', sender, recipients, labels, own_labels), body, state, answered, settled,
+    status, needs_sender, revision, comments, reminders, percent,
+    string_to_array(states, E'\\n'), note, unread, string_to_array(own_labels, E'\\n'),
+    snoozed_at, snoozed_civil
 FROM UNNEST($4::uuid[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
     $10::bytea[], $11::text[], $12::text[], $13::smallint[], $14::text[], $15::bigint[],
     $16::bigint[], $17::bigint[], $18::bigint[], $19::text[], $20::text[], $21::bytea[],
-    $22::bytea[], $23::text[], $24::text[], $25::text[], $26::smallint[], $27::boolean[])
+    $22::bytea[], $23::text[], $24::text[], $25::text[], $26::smallint[], $27::boolean[],
+    $28::text[], $29::boolean[], $30::bigint[], $31::bigint[], $32::bigint[], $33::smallint[],
+    $34::text[], $35::bytea[], $36::boolean[], $37::text[], $38::bigint[], $39::bigint[])
 AS new (id, sender, number, position, changed, sent_at, hash, title, kind, importance, due,
-    due_at, due_civil, start_at, start_civil, labels, recipients, content, asks, held_by, body, state,
-    answered, settled)
+    due_at, due_civil, start_at, start_civil, labels, recipients, content, asks, held_by, body,
+    state, answered, settled, status, needs_sender, revision, comments, reminders, percent,
+    states, note, unread, own_labels, snoozed_at, snoozed_civil)
 ON CONFLICT (account, id) DO UPDATE SET
     received = old.received OR EXCLUDED.received, sent = old.sent OR EXCLUDED.sent,
     changed = EXCLUDED.changed, title = EXCLUDED.title, kind = EXCLUDED.kind,
@@ -288,7 +345,12 @@ ON CONFLICT (account, id) DO UPDATE SET
     start_civil = EXCLUDED.start_civil, labels = EXCLUDED.labels,
     recipients = EXCLUDED.recipients, content = EXCLUDED.content, asks = EXCLUDED.asks,
     held_by = EXCLUDED.held_by, keywords = EXCLUDED.keywords, body = EXCLUDED.body,
-    state = EXCLUDED.state, answered = EXCLUDED.answered, settled = EXCLUDED.settled
+    state = EXCLUDED.state, answered = EXCLUDED.answered, settled = EXCLUDED.settled,
+    status = EXCLUDED.status, needs_sender = EXCLUDED.needs_sender,
+    revision = EXCLUDED.revision, comments = EXCLUDED.comments,
+    reminders = EXCLUDED.reminders, percent = EXCLUDED.percent, states = EXCLUDED.states,
+    note = EXCLUDED.note, unread = EXCLUDED.unread, own_labels = EXCLUDED.own_labels,
+    snoozed_at = EXCLUDED.snoozed_at, snoozed_civil = EXCLUDED.snoozed_civil
 WHERE EXCLUDED.changed >= old.changed";
 
 /// Notes with whom tasks were exchanged.

@@ -6,6 +6,7 @@
 use deadpool_postgres::Pool;
 use tokio_postgres::Row as SqlRow;
 use tokio_postgres::types::ToSql;
+use yoshi_protocol::message::task::AskState;
 use yoshi_protocol::{AccountName, Kind, Millis, TaskId, When};
 
 use super::{Error, account_name, rows};
@@ -25,8 +26,17 @@ pub(crate) struct Row {
     pub labels: Vec<String>,
     pub recipients: Vec<String>,
     pub sent_at: Millis,
-    /// How many of those who were asked have said anything.
-    pub answered: i16,
+    /// How it stands with each of them, in the same order.
+    pub states: Vec<AskState>,
+    /// How it stands with the reader, if they were asked.
+    pub state: Option<AskState>,
+    /// How far the reader is, in percent.
+    pub percent: i16,
+    /// Whether others did something that the reader has not read.
+    pub unread: bool,
+    /// The reader's own labels.
+    pub own_labels: Vec<String>,
+    pub comments: i64,
     /// Where it stands in its list.
     pub place: Place,
 }
@@ -83,9 +93,9 @@ impl Page {
     }
 }
 
-/// What the account is asked, what needs it now first. Groups: 0 due (today or
-/// before), 1 to answer, 2 in progress, 3 taken on, 4 later (not to be begun
-/// yet), 5 done.
+/// What the account is asked, what needs it now first. Groups: 0 to answer, 1 due
+/// (today or before), 2 in progress, 3 taken on, 4 waiting (snoozed), 5 later (not
+/// to be begun yet), 6 done. What is due stands first among what is to be answered.
 pub(crate) async fn for_me(
     pool: &Pool,
     account: &AccountName,
@@ -97,22 +107,24 @@ pub(crate) async fn for_me(
 WITH task AS (
     SELECT id, position, importance, state,
         coalesce(due_at + $2, due_civil, 9000000000000000) AS due_key,
-        coalesce(start_at + $2, start_civil, 0) AS start_key
+        coalesce(start_at + $2, start_civil, 0) AS start_key,
+        coalesce(snoozed_at + $2, snoozed_civil, 0) AS snooze_key
     FROM cached_task WHERE account = $1 AND received),
 grouped AS MATERIALIZED (
-    SELECT *, CASE WHEN state NOT IN ('needs_action', 'accepted', 'in_process') THEN 5
-        WHEN start_key > $3 THEN 4 WHEN due_key <= $4 THEN 0 WHEN state = 'needs_action' THEN 1
-        WHEN state = 'in_process' THEN 2 ELSE 3 END AS rank FROM task),
+    SELECT *, CASE WHEN state NOT IN ('needs_action', 'accepted', 'in_process') THEN 6
+        WHEN snooze_key > $3 THEN 4 WHEN start_key > $3 THEN 5 WHEN state = 'needs_action' THEN 0
+        WHEN due_key <= $4 THEN 1 WHEN state = 'in_process' THEN 2 ELSE 3 END AS rank FROM task),
 placed AS (
     SELECT id, rank, -position AS place,
-        CASE rank WHEN 0 THEN due_key WHEN 4 THEN start_key WHEN 5 THEN 0 ELSE importance END AS one,
-        CASE rank WHEN 0 THEN importance WHEN 5 THEN 0 ELSE due_key END AS two
+        CASE rank WHEN 0 THEN importance + 10 * (due_key > $4)::int WHEN 1 THEN due_key
+            WHEN 4 THEN snooze_key WHEN 5 THEN start_key WHEN 6 THEN 0 ELSE importance END AS one,
+        CASE rank WHEN 1 THEN importance WHEN 6 THEN 0 ELSE due_key END AS two
     FROM grouped),
 page AS (
     SELECT * FROM placed WHERE (rank, one, two, place) > ($5, $6, $7, $8)
     ORDER BY rank, one, two, place LIMIT $9)
 SELECT id, sender, title, kind, importance, due, labels, recipients, sent_at, rank, one, two, place,
-    answered
+    state, percent, states, unread, own_labels, comments
 FROM page JOIN cached_task USING (id) WHERE account = $1
 ORDER BY rank, one, two, place";
     let (one, two) = after.keys;
@@ -135,14 +147,22 @@ ORDER BY rank, one, two, place";
     Ok(Page::new(found.iter().map(row).collect::<Result<_, _>>()?))
 }
 
-/// What the account asks, the latest first. Groups: 0 open, 1 done.
+/// What the account asks, the latest first. Groups: 0 needs the account, because
+/// it was declined, or is done and nobody has looked at that; 1 waiting, 2 done.
 pub(crate) async fn asked(pool: &Pool, account: &AccountName, after: Place) -> Result<Page, Error> {
     let sql = "
 -- asked
-SELECT id, sender, title, kind, importance, due, labels, recipients, sent_at,
-    settled::int AS rank, 0::bigint AS one, 0::bigint AS two, -position AS place, answered
-FROM cached_task WHERE account = $1 AND sent AND (settled::int, -position) > ($2, $3)
-ORDER BY settled, position DESC LIMIT $4";
+WITH placed AS (
+    SELECT id, CASE WHEN needs_sender OR status = 'completed' AND unread THEN 0
+        WHEN NOT settled THEN 1 ELSE 2 END AS rank,
+        0::bigint AS one, 0::bigint AS two, -position AS place
+    FROM cached_task WHERE account = $1 AND sent),
+page AS (
+    SELECT * FROM placed WHERE (rank, place) > ($2, $3) ORDER BY rank, place LIMIT $4)
+SELECT id, sender, title, kind, importance, due, labels, recipients, sent_at, rank, one, two, place,
+    state, percent, states, unread, own_labels, comments
+FROM page JOIN cached_task USING (id) WHERE account = $1
+ORDER BY rank, place";
     // Places are negative: nothing comes before the least number.
     let order = match after {
         Place::START => i64::MIN,
@@ -173,7 +193,7 @@ page AS (
     SELECT * FROM found WHERE (rank, one, two, place) > ($4, $5, $6, $7)
     ORDER BY rank, one, two, place LIMIT $8)
 SELECT id, sender, title, kind, importance, due, labels, recipients, sent_at, rank, one, two, place,
-    answered
+    state, percent, states, unread, own_labels, comments
 FROM page JOIN cached_task USING (id) WHERE account = $1
 ORDER BY rank, one, two, place";
     let (one, two) = after.keys;
@@ -206,19 +226,21 @@ fn beginnings(text: &str) -> String {
 }
 
 /// How many groups *For me* has.
-const GROUPS: usize = 6;
+const GROUPS: usize = 7;
+/// The last of them: done.
+pub(crate) const DONE: i32 = 6;
 
 /// How many tasks there are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     /// For the account, by group.
     pub for_me: [i64; GROUPS],
-    /// That the account asks, open and done.
-    pub asked: [i64; 2],
+    /// That the account asks, by group.
+    pub asked: [i64; 3],
 }
 
 impl Counts {
-    /// Those that wait for the account: due, and to answer.
+    /// Those that wait for the account: to answer, and due.
     pub(crate) fn waiting(&self) -> i64 {
         self.for_me[0] + self.for_me[1]
     }
@@ -233,12 +255,15 @@ pub(crate) async fn counts(
     let sql = "
 -- counts
 SELECT CASE WHEN NOT received THEN -1
-        WHEN state NOT IN ('needs_action', 'accepted', 'in_process') THEN 5
-        WHEN coalesce(start_at + $2, start_civil, 0) > $3 THEN 4
-        WHEN coalesce(due_at + $2, due_civil, 9000000000000000) <= $4 THEN 0
-        WHEN state = 'needs_action' THEN 1 WHEN state = 'in_process' THEN 2 ELSE 3 END AS rank,
-    count(*), count(*) FILTER (WHERE sent AND NOT settled), count(*) FILTER (WHERE sent AND settled)
-FROM cached_task WHERE account = $1 GROUP BY rank";
+        WHEN state NOT IN ('needs_action', 'accepted', 'in_process') THEN 6
+        WHEN coalesce(snoozed_at + $2, snoozed_civil, 0) > $3 THEN 4
+        WHEN coalesce(start_at + $2, start_civil, 0) > $3 THEN 5
+        WHEN state = 'needs_action' THEN 0
+        WHEN coalesce(due_at + $2, due_civil, 9000000000000000) <= $4 THEN 1
+        WHEN state = 'in_process' THEN 2 ELSE 3 END AS rank,
+    CASE WHEN NOT sent THEN -1 WHEN needs_sender OR status = 'completed' AND unread THEN 0
+        WHEN NOT settled THEN 1 ELSE 2 END AS asked, count(*)
+FROM cached_task WHERE account = $1 GROUP BY 1, 2";
     let params: [&(dyn ToSql + Sync); 4] = [
         &account.as_str(),
         &clock.offset_millis(),
@@ -247,15 +272,20 @@ FROM cached_task WHERE account = $1 GROUP BY rank";
     ];
     let mut counts = Counts::default();
     for row in rows(pool, sql, &params).await? {
-        let group: i32 = row.try_get(0)?;
-        let of_group = usize::try_from(group).ok();
-        if let Some(count) = of_group.and_then(|group| counts.for_me.get_mut(group)) {
-            *count = row.try_get(1)?;
+        let count: i64 = row.try_get(2)?;
+        let (group, asked): (i32, i32) = (row.try_get(0)?, row.try_get(1)?);
+        if let Some(all) = slot(&mut counts.for_me, group) {
+            *all += count;
         }
-        counts.asked[0] += row.try_get::<_, i64>(2)?;
-        counts.asked[1] += row.try_get::<_, i64>(3)?;
+        if let Some(all) = slot(&mut counts.asked, asked) {
+            *all += count;
+        }
     }
     Ok(counts)
+}
+
+fn slot(counts: &mut [i64], group: i32) -> Option<&mut i64> {
+    counts.get_mut(usize::try_from(group).ok()?)
 }
 
 /// With whom the account has exchanged tasks, the latest first.
@@ -271,6 +301,7 @@ fn row(row: &SqlRow) -> Result<Row, Error> {
     let unreadable = |what: &str| Error::Row(what.to_owned());
     let importance: i16 = row.try_get(4)?;
     let due: Option<&str> = row.try_get(5)?;
+    let states: Vec<&str> = row.try_get(15)?;
     Ok(Row {
         id: TaskId(row.try_get(0)?),
         sender: account_name(row.try_get(1)?)?,
@@ -289,7 +320,12 @@ fn row(row: &SqlRow) -> Result<Row, Error> {
             keys: (row.try_get(10)?, row.try_get(11)?),
             order: row.try_get(12)?,
         },
-        answered: row.try_get(13)?,
+        state: word::state_of(row.try_get(13)?),
+        percent: row.try_get(14)?,
+        states: states.into_iter().filter_map(word::state_of).collect(),
+        unread: row.try_get(16)?,
+        own_labels: row.try_get(17)?,
+        comments: row.try_get(18)?,
     })
 }
 

@@ -1,6 +1,7 @@
 //! A task as a row of a list, and the marks that rows and pages share.
 
 use maud::{Markup, html};
+use yoshi_protocol::message::task::AskState;
 use yoshi_protocol::{AccountName, Kind, When};
 
 use crate::clock::{Clock, Tone};
@@ -44,13 +45,22 @@ fn one(row: &Row, me: &AccountName, clock: &Clock, asked: bool) -> Markup {
         li.row {
             (avatar(who))
             div.row-words {
-                a.row-title href={ "/task/" (row.id) } { (row.title) }
+                a.row-title.unread[row.unread] href={ "/task/" (row.id) } {
+                    (row.title) @if row.unread { span.unseen { " (new)" } }
+                }
                 p.row-facts {
-                    span { @if asked { "to " (names(&row.recipients, me)) } @else { (name(row.sender.as_str(), me)) } }
-                    @if asked && row.answered > 0 { span.tally { (row.answered) " of " (row.recipients.len()) " answered" } }
+                    @if asked { (standings(row, me)) } @else {
+                        span { (name(row.sender.as_str(), me)) }
+                        (standing(row))
+                    }
                     (importance(row.importance))
                     (kind(row.kind))
-                    @for label in row.labels.iter().take(LABELS_SHOWN) { span.label { "#" (label) } }
+                    @for label in row.labels.iter().chain(&row.own_labels).take(LABELS_SHOWN) {
+                        span.label { "#" (label) }
+                    }
+                    @if row.comments > 0 {
+                        span.label { (row.comments) @if row.comments == 1 { " comment" } @else { " comments" } }
+                    }
                 }
             }
             div.row-times {
@@ -61,20 +71,44 @@ fn one(row: &Row, me: &AccountName, clock: &Clock, asked: bool) -> Markup {
     }
 }
 
-fn name<'a>(name: &'a str, me: &AccountName) -> &'a str {
-    if name == me.as_str() { "you" } else { name }
+/// How it stands with the reader, if that is not said by the group.
+fn standing(row: &Row) -> Markup {
+    html! {
+        @match row.state {
+            Some(AskState::InProcess) if row.percent > 0 => span.tally { (row.percent) " %" },
+            Some(state @ (AskState::Declined | AskState::Closed | AskState::Withdrawn)) => {
+                span.tally { (word::state(state)) }
+            }
+            _ => {}
+        }
+    }
 }
 
-fn names(all: &[String], me: &AccountName) -> String {
-    let shown: Vec<_> = all
-        .iter()
-        .take(NAMES_SHOWN)
-        .map(|one| name(one, me))
-        .collect();
-    match all.len().saturating_sub(NAMES_SHOWN) {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
+/// How it stands with each recipient; those who have said something first.
+fn standings(row: &Row, me: &AccountName) -> Markup {
+    let mut all: Vec<_> = row.recipients.iter().zip(&row.states).collect();
+    all.sort_by_key(|(_, state)| match state {
+        AskState::Declined => 0,
+        AskState::Completed => 1,
+        AskState::InProcess => 2,
+        AskState::Accepted => 3,
+        AskState::NeedsAction => 4,
+        AskState::Closed | AskState::Withdrawn => 5,
+    });
+    let more = all.len().saturating_sub(NAMES_SHOWN);
+    html! {
+        @for (index, (recipient, state)) in all.iter().take(NAMES_SHOWN).enumerate() {
+            span.standing.(word::state_name(**state)) {
+                @if index == 0 { "to " }
+                b { (name(recipient, me)) } " " (word::state(**state))
+            }
+        }
+        @if more > 0 { span { "and " (more) " more" } }
     }
+}
+
+fn name<'a>(name: &'a str, me: &AccountName) -> &'a str {
+    if name == me.as_str() { "you" } else { name }
 }
 
 /// A mark for what is more or less important than usual.

@@ -29,6 +29,11 @@ impl Form {
         )
     }
 
+    /// These fields.
+    pub(crate) fn of(fields: Vec<(String, String)>) -> Self {
+        Self(fields)
+    }
+
     /// The value of a field; empty if there is none.
     pub(crate) fn text(&self, name: &str) -> &str {
         let found = self.0.iter().find(|(field, _)| field == name);

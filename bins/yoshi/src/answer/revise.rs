@@ -47,6 +47,7 @@ pub(super) fn of(
         respond_by: unless(arguments.no_respond_by, arguments.respond_by),
     };
     let revised = clock::checked(revise.apply(&task.new_task))?;
+    revised.check()?;
     // Zones by their proper names, where they were given.
     revise.due = revise.due.map(|_| revised.due);
     revise.start = revise.start.map(|_| revised.start);

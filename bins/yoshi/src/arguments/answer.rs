@@ -50,11 +50,12 @@ pub(crate) enum AnswerCommand {
     Read(ReadArguments),
 }
 
-/// A task, and who does something with it.
+/// A task, and who does something with it. It stands last in each command, so that
+/// the command's own options do not go under its headings.
 #[derive(Debug, Args)]
 pub(crate) struct Target {
     /// The task's id, or the beginning of it that no other task of the account shares
-    #[arg(value_parser = task_given)]
+    #[arg(index = 1, value_parser = task_given)]
     pub(crate) task: TaskGiven,
     /// The change's id, to ask for the same change again after an unknown outcome
     #[arg(long, value_name = "UUID", value_parser = change)]
@@ -67,26 +68,24 @@ pub(crate) struct Target {
 
 #[derive(Debug, Args)]
 pub(crate) struct DeclineArguments {
-    #[command(flatten)]
-    pub(crate) target: Target,
     /// Why
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) target: Target,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ProgressArguments {
+    /// How much is done: 0 to 99
+    #[arg(index = 2, value_name = "PERCENT", value_parser = percent)]
+    pub(crate) percent: u8,
     #[command(flatten)]
     pub(crate) target: Target,
-    /// How much is done: 0 to 99
-    #[arg(value_name = "PERCENT", value_parser = percent)]
-    pub(crate) percent: u8,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct DoneArguments {
-    #[command(flatten)]
-    pub(crate) target: Target,
     /// What you choose
     #[arg(long, value_name = "TEXT")]
     pub(crate) option: Option<String>,
@@ -99,68 +98,76 @@ pub(crate) struct DoneArguments {
     /// It needs changes
     #[arg(long, conflicts_with = "approve")]
     pub(crate) changes: bool,
+    #[command(flatten)]
+    pub(crate) target: Target,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct WithdrawArguments {
-    #[command(flatten)]
-    pub(crate) target: Target,
     /// From whom; everybody if none is named
     #[arg(long, value_delimiter = ',', value_name = "ACCOUNT", value_parser = account)]
     pub(crate) from: Vec<AccountName>,
     /// Why
-    #[arg(long, default_value = "", value_name = "TEXT", hide_default_value = true)]
+    #[arg(
+        long,
+        default_value = "",
+        value_name = "TEXT",
+        hide_default_value = true
+    )]
     pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) target: Target,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ReopenArguments {
-    #[command(flatten)]
-    pub(crate) target: Target,
     /// Whom to ask again; everybody if none is named
     #[arg(long, value_delimiter = ',', value_name = "ACCOUNT", value_parser = account)]
     pub(crate) to: Vec<AccountName>,
     /// Why
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) target: Target,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct CommentArguments {
+    /// What you say, in Markdown
+    #[arg(index = 2)]
+    pub(crate) text: String,
     #[command(flatten)]
     pub(crate) target: Target,
-    /// What you say, in Markdown
-    pub(crate) text: String,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct SnoozeArguments {
-    #[command(flatten)]
-    pub(crate) target: Target,
     /// Until when: a day or a date-time
-    #[arg(value_name = "WHEN", value_parser = when, required_unless_present = "end")]
+    #[arg(index = 2, value_name = "WHEN", value_parser = when, required_unless_present = "end")]
     pub(crate) until: Option<When>,
     /// Show it again now
     #[arg(long, conflicts_with = "until")]
     pub(crate) end: bool,
+    #[command(flatten)]
+    pub(crate) target: Target,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct LabelArguments {
+    /// The labels; none takes all away
+    #[arg(index = 2, value_name = "LABEL")]
+    pub(crate) labels: Vec<String>,
     #[command(flatten)]
     pub(crate) target: Target,
-    /// The labels; none takes all away
-    #[arg(value_name = "LABEL")]
-    pub(crate) labels: Vec<String>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ReadArguments {
-    #[command(flatten)]
-    pub(crate) target: Target,
     /// Note that you have not
     #[arg(long)]
     pub(crate) unread: bool,
+    #[command(flatten)]
+    pub(crate) target: Target,
 }
 
 impl AnswerCommand {

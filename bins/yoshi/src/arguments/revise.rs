@@ -17,8 +17,6 @@ task is shown as it stands, and the exit code is 1.";
 
 #[derive(Debug, Args)]
 pub(crate) struct ReviseArguments {
-    #[command(flatten)]
-    pub(crate) target: Target,
     /// The revision that you saw [default: the one that stands now]
     #[arg(long, value_name = "N")]
     pub(crate) revision: Option<u32>,
@@ -85,4 +83,6 @@ pub(crate) struct ReviseArguments {
     /// Who may see it
     #[arg(long, value_enum)]
     pub(crate) privacy: Option<PrivacyArgument>,
+    #[command(flatten)]
+    pub(crate) target: Target,
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::ToSpan;
 use jiff::civil::{Date, DateTime};
-use yoshi_protocol::{AccountName, InvalidName, Position, ServerId, TaskId, When};
+use yoshi_protocol::{AccountName, ChangeId, InvalidName, Position, ServerId, TaskId, When};
 
 /// No call may be told to try for longer.
 const TIMEOUT_SECONDS_MAX: u64 = 3_600;
@@ -20,6 +20,19 @@ pub(crate) fn account(text: &str) -> Result<AccountName, InvalidName> {
 pub(crate) fn task(text: &str) -> Result<TaskId, String> {
     text.parse()
         .map_err(|error| format!("not a task's id: {error}"))
+}
+
+pub(crate) fn change(text: &str) -> Result<ChangeId, String> {
+    text.parse()
+        .map_err(|error| format!("not a change's id: {error}"))
+}
+
+/// How far somebody is: 0 to 99, with or without the sign.
+pub(crate) fn percent(text: &str) -> Result<u8, String> {
+    match text.strip_suffix('%').unwrap_or(text).parse() {
+        Ok(percent @ 0..=99) => Ok(percent),
+        _ => Err("0 to 99; `yoshi done` when it is done".to_owned()),
+    }
 }
 
 /// A task as a person names it.

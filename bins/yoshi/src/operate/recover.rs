@@ -170,6 +170,8 @@ impl Recovery<'_> {
                 "not asked: --without"
             } else if plan.left_out.contains(&report.id) {
                 "holds entries that the log does not continue"
+            } else if plan.stopped.contains(&report.id) {
+                "has stopped: its rows are wrong"
             } else if report.applied == plan.through() {
                 "has everything"
             } else {
@@ -216,7 +218,8 @@ impl Recovery<'_> {
         let expected = before
             .iter()
             .map(|report| report.id)
-            .filter(|id| !plan.left_out.contains(id) && !self.without.contains(id));
+            .filter(|id| !plan.left_out.contains(id) && !self.without.contains(id))
+            .filter(|id| !plan.stopped.contains(id));
         let expected: Vec<_> = expected.collect();
         loop {
             let reports = self.reports(before).await?;
@@ -252,6 +255,7 @@ impl Recovery<'_> {
                 "first_sequence": plan.first_sequence,
                 "waiting": texts(&mut waiting.iter()),
                 "left_out": texts(&mut plan.left_out.iter()),
+                "stopped": texts(&mut plan.stopped.iter()),
                 "without": texts(&mut self.without.iter()),
             }));
         }
@@ -269,6 +273,11 @@ impl Recovery<'_> {
         for id in &plan.left_out {
             output::lines(&format!(
                 "{id} holds entries that the log does not continue, and stays out"
+            ))?;
+        }
+        for id in &plan.stopped {
+            output::lines(&format!(
+                "{id} has stopped because its rows are wrong: fill it anew with `yoshi resync-server {id}`"
             ))?;
         }
         Ok(Exit::Done)
@@ -306,6 +315,15 @@ impl Recovery<'_> {
                 ),
                 "start what is missing. What only such a server holds would be lost, also if its \
                  success was reported; if it is gone for good, accept that with --without ID"
+                    .to_owned(),
+            ),
+            No::Stopped(ids) => (
+                format!(
+                    "only servers that have stopped because their rows are wrong hold the end of the log: {}",
+                    list(&mut ids.iter())
+                ),
+                "if their rows are right, `yoshi resync-server --keep-rows ID`; else go without \
+                 them by --without ID: what only they hold would be lost"
                     .to_owned(),
             ),
             No::Strangers(logs) => {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 use yoshi_client::Operator;
-use yoshi_protocol::ServerId;
 use yoshi_protocol::message::roster::{MessageServer, MsState};
+use yoshi_protocol::{ErrorCode, ErrorReply, ServerId};
 
 use super::state;
 use crate::arguments::{DestroyArguments, DrainArguments, ResyncArguments};
@@ -18,7 +18,9 @@ use crate::settings::Settings;
 
 /// The pause between two looks at a server.
 const LOOK_PAUSE: Duration = Duration::from_millis(500);
-/// Looks in a row that must find no account left: load balancers take turns in
+/// How long the server may take to say what waits in its outbox.
+const REPORT_WITHIN: Duration = Duration::from_secs(3);
+/// Looks in a row that must find nothing left: load balancers take turns in
 /// answering, and each must have seen the last one move.
 const EMPTY_LOOKS: u32 = 3;
 
@@ -33,22 +35,15 @@ pub(crate) async fn drain_server(
         .drain_server(server, !arguments.undo, arguments.force)
         .await?;
     let progress = Progress::new(settings);
-    let mut looks = 0;
-    let undo = arguments.undo;
-    let found = until(arguments.within, &operator, server, |found| {
-        let Some(found) = found else { return false };
-        if undo {
-            return found.ping.state == MsState::Serving;
-        }
-        progress.tell(&format!(
-            "{} left",
-            output::count(accounts(found), "account")
-        ));
-        let empty = found.ping.state == MsState::Draining && found.accounts == 0;
-        looks = if empty { looks + 1 } else { 0 };
-        looks == EMPTY_LOOKS
-    });
-    let found = found.await?.ok_or_else(|| {
+    let found = if arguments.undo {
+        let serves = |found: Option<&MessageServer>| {
+            found.is_some_and(|found| found.ping.state == MsState::Serving)
+        };
+        until(arguments.within, &operator, server, serves).await?
+    } else {
+        drained(&operator, server, arguments.within, &progress).await?
+    };
+    let found = found.ok_or_else(|| {
         let what = format!("server {server} is not done after {:?}", arguments.within);
         let advice = "it goes on: see `yoshi servers`, or give it more time with --within";
         Failure::here(Exit::Unclear, what, advice)
@@ -60,7 +55,7 @@ pub(crate) async fn drain_server(
             "accounts": found.accounts,
         }));
     }
-    output::lines(&if undo {
+    output::lines(&if arguments.undo {
         format!("server {server} serves again")
     } else {
         format!(
@@ -68,6 +63,54 @@ pub(crate) async fn drain_server(
              `yoshi drain-server --undo {server}`"
         )
     })
+}
+
+/// Waits until the server is home of no account and has nothing in its outbox,
+/// or the time is over; none then.
+async fn drained(
+    operator: &Operator,
+    server: ServerId,
+    within: Duration,
+    progress: &Progress,
+) -> Result<Option<MessageServer>, Failure> {
+    let end = Instant::now() + within;
+    let mut looks = 0;
+    loop {
+        let found = find(operator, server).await?;
+        let mut is_empty = false;
+        if let Some(found) = &found {
+            let accounts = accounts(found);
+            progress.tell(&format!("{} left", output::count(accounts, "account")));
+            is_empty = found.ping.state == MsState::Draining && accounts == 0;
+        }
+        if is_empty {
+            match outbox(operator, server).await? {
+                Some(0) => {}
+                Some(tasks) => {
+                    let tasks = output::count(tasks, "task");
+                    progress.tell(&format!("{tasks} left in its outbox"));
+                    is_empty = false;
+                }
+                None => is_empty = false,
+            }
+        }
+        looks = if is_empty { looks + 1 } else { 0 };
+        if looks == EMPTY_LOOKS {
+            return Ok(found);
+        }
+        if Instant::now() + LOOK_PAUSE >= end {
+            return Ok(None);
+        }
+        sleep(LOOK_PAUSE).await;
+    }
+}
+
+/// How many tasks wait in a server's outbox, by its own word; none if it does
+/// not say.
+async fn outbox(operator: &Operator, server: ServerId) -> Result<Option<usize>, Failure> {
+    let reports = operator.server_reports([server], REPORT_WITHIN).await?;
+    let report = reports.into_iter().find(|report| report.id == server);
+    Ok(report.map(|report| usize::try_from(report.outbox).unwrap_or(usize::MAX)))
 }
 
 pub(crate) async fn resync_server(
@@ -133,6 +176,11 @@ pub(crate) async fn destroy_server(
 ) -> Result<Exit, Failure> {
     let server = arguments.server;
     let operator = settings.operator().await?;
+    if !arguments.force
+        && let Some(tasks @ 1..) = outbox(&operator, server).await?
+    {
+        return Err(undelivered(server, tasks));
+    }
     if !arguments.yes {
         let left = find(&operator, server).await?;
         let left = left.as_ref().map_or(0, accounts);
@@ -155,6 +203,23 @@ pub(crate) async fn destroy_server(
     output::lines(&format!(
         "server {server} is destroyed: its accounts move to others"
     ))
+}
+
+/// A destroyed server delivers nothing any more.
+fn undelivered(server: ServerId, tasks: usize) -> Failure {
+    let reply = ErrorReply::new(
+        ErrorCode::Unsafe,
+        format!(
+            "{} in the outbox of server {server}, which nobody else holds: `yoshi drain-server \
+             {server}` waits until they are delivered; or lose them with --force",
+            if tasks == 1 {
+                "a task waits".to_owned()
+            } else {
+                format!("{} wait", output::count(tasks, "task"))
+            }
+        ),
+    );
+    yoshi_client::Error::Refused(reply).into()
 }
 
 /// Looks at a server again and again, until a look is as wanted; answers what

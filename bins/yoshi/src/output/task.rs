@@ -2,10 +2,10 @@
 
 use owo_colors::OwoColorize;
 use serde::Serialize;
-use yoshi_client::Task;
-use yoshi_protocol::message::task::AskState;
+use yoshi_client::{Ask, AskState, Task, TaskStatus};
 use yoshi_protocol::{Completion, Kind, Position, Privacy, When};
 
+use super::answer::{PrintedAnswer, words};
 use super::time::moment_at_length;
 use super::{clean, clean_line, local, rfc3339};
 
@@ -35,6 +35,12 @@ pub(crate) struct PrintedTask<'a> {
     depends_on: Option<String>,
     recipients: Vec<&'a str>,
     asks: Vec<PrintedAsk<'a>>,
+    status: TaskStatus,
+    needs_sender: bool,
+    revision: u32,
+    comments: u32,
+    reminders: u32,
+    mine: PrintedNote<'a>,
     held_by: Vec<String>,
     hash: String,
 }
@@ -43,6 +49,17 @@ pub(crate) struct PrintedTask<'a> {
 struct PrintedAsk<'a> {
     recipient: &'a str,
     state: AskState,
+    percent: u8,
+    reason: &'a str,
+    answer: Option<PrintedAnswer<'a>>,
+}
+
+/// What the account notes for itself.
+#[derive(Debug, Serialize)]
+struct PrintedNote<'a> {
+    read: bool,
+    labels: &'a [String],
+    snoozed_until: &'a Option<When>,
 }
 
 impl<'a> From<&'a Task> for PrintedTask<'a> {
@@ -72,6 +89,16 @@ impl<'a> From<&'a Task> for PrintedTask<'a> {
             depends_on: new.depends_on.map(|id| id.to_string()),
             recipients: new.recipients.iter().map(|name| name.as_str()).collect(),
             asks: asks(task),
+            status: task.status,
+            needs_sender: task.needs_sender,
+            revision: task.revision,
+            comments: task.comments,
+            reminders: task.reminders,
+            mine: PrintedNote {
+                read: task.mine.read,
+                labels: &task.mine.labels,
+                snoozed_until: &task.mine.snoozed_until,
+            },
             held_by: task.held_by.iter().map(ToString::to_string).collect(),
             hash: task.hash.iter().map(|byte| format!("{byte:02x}")).collect(),
         }
@@ -82,6 +109,9 @@ fn asks(task: &Task) -> Vec<PrintedAsk<'_>> {
     let printed = task.asks.iter().map(|ask| PrintedAsk {
         recipient: ask.recipient.as_str(),
         state: ask.state,
+        percent: ask.percent,
+        reason: &ask.reason,
+        answer: ask.answer.as_ref().map(PrintedAnswer::from),
     });
     printed.collect()
 }
@@ -143,9 +173,19 @@ pub(crate) fn details(task: &Task, held_by: &[String]) -> String {
     if new.recipients.len() > 1 {
         line("completes", word(&new.completion));
     }
+    line("status", status(task));
     for ask in &task.asks {
-        line("asked", format!("{} ({})", ask.recipient, word(&ask.state)));
+        line("asked", asked(ask));
     }
+    line("revised", times(task.revision));
+    line("reminded", times(task.reminders));
+    line("comments", comments(task));
+    line("my labels", listed(&task.mine.labels));
+    line(
+        "snoozed",
+        moment_at_length(task.mine.snoozed_until.as_ref()),
+    );
+    line("read", if task.mine.read { "yes" } else { "no" }.to_owned());
     line("position", task.position.to_string());
     let count = super::count(held_by.len(), "server");
     line(
@@ -162,8 +202,52 @@ pub(crate) fn details(task: &Task, held_by: &[String]) -> String {
     lines.join("\n")
 }
 
-/// A choice as the wire writes it.
-fn word<T: Serialize>(choice: &T) -> String {
+fn status(task: &Task) -> String {
+    let word = word(&task.status);
+    if task.needs_sender {
+        format!("{word}; declined, so its sender must decide")
+    } else {
+        word
+    }
+}
+
+/// How it stands with one recipient, and what they said.
+fn asked(ask: &Ask) -> String {
+    let mut text = format!("{} ({})", ask.recipient, word(&ask.state));
+    if ask.state == AskState::InProcess && ask.percent > 0 {
+        text = format!(
+            "{} ({}, {} %)",
+            ask.recipient,
+            word(&ask.state),
+            ask.percent
+        );
+    }
+    let answer = ask.answer.as_ref().map_or_else(String::new, words);
+    for said in [answer, clean_line(ask.reason.trim())] {
+        if !said.is_empty() {
+            text = format!("{text}: {said}");
+        }
+    }
+    text
+}
+
+fn times(count: u32) -> String {
+    match count {
+        0 => String::new(),
+        1 => "once".to_owned(),
+        _ => format!("{count} times"),
+    }
+}
+
+fn comments(task: &Task) -> String {
+    match task.comments {
+        0 => String::new(),
+        count => format!("{count} (`yoshi history {}`)", task.new_task.id),
+    }
+}
+
+/// A choice as the wire writes it, with hyphens.
+pub(crate) fn word<T: Serialize>(choice: &T) -> String {
     match serde_json::to_value(choice) {
         Ok(serde_json::Value::String(word)) => word.replace('_', "-"),
         _ => String::new(),
@@ -178,8 +262,8 @@ fn listed(texts: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use yoshi_client::{Note, TaskStatus};
-    use yoshi_protocol::{AccountName, Millis, NewTask};
+    use yoshi_client::Note;
+    use yoshi_protocol::{AccountName, Answer, Millis, NewTask};
 
     fn task() -> Task {
         let ana = AccountName::new("ana").unwrap();
@@ -217,6 +301,24 @@ mod tests {
             "privacy:     private",
             "due:         2026-11-27 16:00",
             "held by:     2 servers: ms1, 5e00a1b2",
+        ] {
+            assert!(text.lines().any(|shown| shown == line), "{line}: {text}");
+        }
+        task.asks = vec![Ask {
+            state: AskState::Completed,
+            answer: Some(Answer::Decided {
+                text: "at last".to_owned(),
+                option: "ship".to_owned(),
+            }),
+            reason: String::new(),
+            percent: 100,
+            recipient: AccountName::new("bo").unwrap(),
+        }];
+        task.needs_sender = true;
+        let text = shown(&task, &[]);
+        for line in [
+            "status:      needs-action; declined, so its sender must decide",
+            "asked:       bo (completed): ship: at last",
         ] {
             assert!(text.lines().any(|shown| shown == line), "{line}: {text}");
         }

@@ -32,6 +32,21 @@ pub(crate) fn moment_at_length(when: Option<&When>) -> String {
     when.map_or_else(String::new, |when| at_length(when, &TimeZone::system()))
 }
 
+/// Whether a moment has come, on the clock of whoever reads this; a day comes with its beginning.
+pub(crate) fn has_come(when: &When) -> bool {
+    came_by(when, &Zoned::now())
+}
+
+fn came_by(when: &When, now: &Zoned) -> bool {
+    match (when, zoned(when)) {
+        (When::Day(day), _) => *day <= now.date(),
+        (_, Some(zoned)) => zoned.timestamp() <= now.timestamp(),
+        (When::Floating(moment) | When::Utc(moment) | When::Zoned(moment, _), None) => {
+            *moment <= now.datetime()
+        }
+    }
+}
+
 fn on_clock_of(when: &When, reader: &TimeZone) -> String {
     match (when, zoned(when)) {
         (When::Day(day), _) => day.to_string(),
@@ -87,6 +102,22 @@ mod tests {
         assert_eq!(rfc3339(Millis(1_795_370_523_040)), expected);
         assert_eq!(rfc3339(Millis(i64::MAX)), None);
         assert_eq!(local(Millis(i64::MAX)), format!("{} ms", i64::MAX));
+    }
+
+    #[test]
+    fn a_moment_comes_on_the_clock_that_it_means() {
+        let now: Zoned = "2026-11-27T16:00:00[Europe/Berlin]".parse().unwrap();
+        for (text, come) in [
+            ("2026-11-27", true),
+            ("2026-11-28", false),
+            ("2026-11-27T15:59:00", true),
+            ("2026-11-27T16:01:00", false),
+            ("2026-11-27T15:00:00Z", true),
+            ("2026-11-27T15:01:00Z", false),
+            ("2026-11-27T23:00:00[Asia/Tokyo]", true),
+        ] {
+            assert_eq!(came_by(&text.parse().unwrap(), &now), come, "{text}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use yoshi_protocol::{InvalidTask, NewTask, When};
 ///
 /// # Errors
 /// A zone that does not exist, or a start after the due date.
-pub(super) fn checked(mut task: NewTask) -> Result<NewTask, InvalidTask> {
+pub(crate) fn checked(mut task: NewTask) -> Result<NewTask, InvalidTask> {
     let fields = [
         ("due", &mut task.due),
         ("start", &mut task.start),

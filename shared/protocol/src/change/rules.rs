@@ -93,7 +93,8 @@ impl Answer {
 
 impl Revise {
     /// The form of the fields is that of a task: it is checked when the change
-    /// meets the task. Here only what no task can have is refused.
+    /// meets the task. Here only what no task can have is refused, and what no
+    /// task that is sent now may have.
     fn check(&self) -> Result<(), InvalidTask> {
         if *self
             == (Self {
@@ -103,7 +104,7 @@ impl Revise {
         {
             return Err(rule("revise", "changes nothing"));
         }
-        Ok(())
+        self.apply(&NewTask::new("x", Vec::new())).check_sense()
     }
 }
 
@@ -182,6 +183,12 @@ mod tests {
             "text"
         );
         assert_eq!(refused(Verb::Revise(Box::default())), "revise");
+        let links = Some(vec!["javascript:alert(1)".to_owned()]);
+        let revise = Revise {
+            links,
+            ..Revise::default()
+        };
+        assert_eq!(refused(Verb::Revise(Box::new(revise))), "links");
         let labels = vec!["a".to_owned(), "a".to_owned()];
         assert_eq!(refused(Verb::Label { labels }), "labels");
         let ana = AccountName::new("ana").unwrap();

@@ -86,7 +86,7 @@ impl NewTask {
     }
 
     /// The rules for a task that is sent now.
-    fn check_sense(&self) -> Result<(), InvalidTask> {
+    pub(crate) fn check_sense(&self) -> Result<(), InvalidTask> {
         if !self.links.iter().all(|link| is_web_address(link)) {
             let [secure, plain, mail] = LINK_SCHEMES;
             let schemes = format!("each begins with {secure}, {plain} or {mail}");

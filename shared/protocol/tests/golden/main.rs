@@ -15,6 +15,7 @@ mod fixtures;
 mod kept;
 #[cfg(test)]
 mod malformed;
+mod operators;
 #[cfg(test)]
 mod vectors;
 

@@ -10,27 +10,24 @@ use yoshi_protocol::message::account::{
     ChangePassword, ListAccounts, LogIn, LogOut, LoggedIn, LookupAccounts, NewAcct, SetAccount,
 };
 use yoshi_protocol::message::log::{AccountOp, EndToken, NewToken, SetDisabled};
-use yoshi_protocol::message::operate::{
-    AccountSample, CompareMs, Compared, DIGEST_VERSION, DrainMs, ResyncMs, ServerStatus, TaskSample,
-};
 use yoshi_protocol::message::roster::{
     Affinity, DestroyMs, DownReason, MessageServer, MessageServers, MsDown, MsState, PingMs,
     PrimaryLease, PrimaryRs, QueryLbForMs, QueryLbForRs, RsHeartbeat, StillAlive,
 };
 use yoshi_protocol::message::task::{
-    Ask, AskState, ClientPoll, ClientPolled, Note, OutboxToHome, Queued, Receipt, Sent,
-    ServerApplied, TaskStatus, TaskView, View,
+    Ask, AskState, ClientPoll, ClientPolled, Note, Queued, Receipt, Sent, ServerApplied,
+    TaskStatus, TaskView, View,
 };
 use yoshi_protocol::{
     Credential, ErrorCode, ErrorReply, Opcode, Password, Position, Reply, TaskId,
 };
 
-use crate::changes;
 use crate::fixtures::{
     AT, EPOCH, POSITION, account_entry, account_receipt, accounted_for, block, full_task, id,
-    incarnation, log_page, name, password, ping, poll_log, primary, report, server, set_password,
+    incarnation, log_page, name, password, ping, poll_log, primary, server, set_password,
     small_task, task_entry, task_from_client, token,
 };
+use crate::{changes, operators};
 
 /// Which way a message of an opcode goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,7 +91,7 @@ pub(crate) fn vectors() -> Vec<Vector> {
     vectors.extend(of_registration_servers());
     vectors.extend(of_log_ins());
     vectors.extend(of_operators());
-    vectors.extend(of_recovery());
+    vectors.extend(operators::of_recovery());
     vectors.extend(changes::messages());
     vectors.extend(changes::changes());
     vectors.extend(further());
@@ -333,63 +330,6 @@ fn of_operators() -> Vec<Vector> {
                 accounts: vec![account],
             },
         ),
-    ]
-}
-
-fn of_recovery() -> Vec<Vector> {
-    let task = TaskSample {
-        id: TaskId(id(1)),
-        digest: ByteArray::new([0xdd; 32]),
-        changed: POSITION,
-    };
-    let account = AccountSample {
-        head: ByteArray::new([0xaa; 32]),
-        name: name("ana"),
-        epoch: EPOCH,
-        number: 1,
-    };
-    let compare = CompareMs {
-        id: server(1),
-        tasks: vec![task],
-        stream: incarnation(),
-        applied: Position::end_of_block(7),
-        version: DIGEST_VERSION,
-        accounts: vec![account],
-    };
-    let compared = Compared {
-        tasks: vec![task.id],
-        accounts: vec![name("ana")],
-    };
-    let outbox = OutboxToHome {
-        task: task_from_client().task,
-    };
-    let sent = Sent::Queued(Queued {
-        task: TaskId(id(1)),
-        server: server(1),
-    });
-    vec![
-        request(Opcode::ServerStatus, &ServerStatus {}),
-        answer(Opcode::ServerStatus, report()),
-        request(Opcode::CompareMs, &compare),
-        answer(Opcode::CompareMs, compared),
-        request(Opcode::OutboxToHome, &outbox),
-        answer(Opcode::OutboxToHome, sent),
-        request(
-            Opcode::DrainMs,
-            &DrainMs {
-                drain: true,
-                force: false,
-            },
-        ),
-        answer(Opcode::DrainMs, Done {}),
-        request(
-            Opcode::ResyncMs,
-            &ResyncMs {
-                keep: false,
-                force: false,
-            },
-        ),
-        answer(Opcode::ResyncMs, Done {}),
     ]
 }
 

@@ -20,9 +20,9 @@ const EXIT_CONFIGURATION: i32 = 64;
 const WORDS_LINES: usize = 3;
 /// The memory that a process may grow by, however little it had: buffers and caches.
 const GROWTH_BYTES_MIN: u64 = 64 * 1024 * 1024;
-/// What hashing passwords leaves with the allocator, at most: a few times argon2's
-/// 19 MiB in each of its arenas, eight for each core.
-const PASSWORDS_BYTES_PER_CORE: u64 = 8 * 40 * 1024 * 1024;
+/// What a registration server that has become primary keeps for hashing
+/// passwords: argon2's memory, once for each core.
+const PASSWORDS_BYTES_PER_CORE: u64 = 19 * 1024 * 1024;
 
 pub(super) struct Supervisor {
     history: Arc<History>,
@@ -164,7 +164,7 @@ pub(super) fn compare(
         let before = *largest.get(&kind(name))?;
         let mut allowed = (2 * before).max(before + GROWTH_BYTES_MIN);
         if name.starts_with("rs") {
-            allowed = allowed.max(cores * PASSWORDS_BYTES_PER_CORE);
+            allowed = allowed.max(before + cores * PASSWORDS_BYTES_PER_CORE + GROWTH_BYTES_MIN);
         }
         (*after > allowed).then(|| format!("{name} holds {after} bytes; its kind held {before}"))
     };

@@ -46,10 +46,10 @@ async fn a_database_of_a_later_release_is_refused() {
     let nats = Nats::single().await;
     nats.provision().await;
     let (postgres, folder) = (Postgres::start().await, Scratch::new("servers"));
-    let of_tasks = (User::MessageServer, "message-server.sql", TASKS);
+    let of_tasks = (User::MessageServer, "message-server.dump", TASKS);
     let of_accounts = (
         User::RegistrationServer,
-        "registration-server.sql",
+        "registration-server.dump",
         ACCOUNTS,
     );
     for ((role, dump, rows), later) in [

@@ -20,7 +20,7 @@ use super::shell::{RUN_WITHIN, Shell, json, keys, run};
 const HEARD_WITHIN: Duration = Duration::from_secs(5);
 
 /// What stands in a task's JSON.
-const TASK_FIELDS: [&str; 25] = [
+const TASK_FIELDS: [&str; 31] = [
     "id",
     "sender",
     "number",
@@ -44,6 +44,12 @@ const TASK_FIELDS: [&str; 25] = [
     "depends_on",
     "recipients",
     "asks",
+    "status",
+    "needs_sender",
+    "revision",
+    "comments",
+    "reminders",
+    "mine",
     "held_by",
     "hash",
 ];

@@ -68,6 +68,14 @@ impl Shell {
         json(&run(command).await, exit)
     }
 
+    /// What a command prints for people, however it ends.
+    pub(super) async fn words(&self, account: &str, line: &[&str]) -> String {
+        let mut command = self.command("yoshi", line);
+        command.args(["--account", account]);
+        command.env("YOSHI_PASSWORD", PASSWORD);
+        String::from_utf8(run(command).await.stdout).unwrap()
+    }
+
     /// Registers an account.
     pub(super) async fn register(&self, prefix: &str) -> String {
         let name = fresh_name(prefix).to_string();

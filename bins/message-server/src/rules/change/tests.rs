@@ -284,3 +284,46 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_said_about_a_task_always_fits_into_one_answer() {
+    let names: Vec<_> = (0..40).map(|number| format!("p{number}")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let mut task = task(Completion::Each, &names);
+    let long = "x".repeat(16 * 1024);
+    let decline = || Verb::Decline {
+        reason: long.clone(),
+    };
+    for name in &names[..32] {
+        does(&mut task, name, decline());
+    }
+    assert_eq!(
+        refused(&mut task, names[32], decline()),
+        ErrorCode::TooLarge
+    );
+    let reopen = Verb::Reopen {
+        reason: long.clone(),
+        recipients: Vec::new(),
+    };
+    assert_eq!(refused(&mut task, "ana", reopen), ErrorCode::TooLarge);
+    let withdraw = Verb::Withdraw {
+        reason: String::new(),
+        recipients: Vec::new(),
+    };
+    does(&mut task, "ana", withdraw);
+}
+
+#[test]
+fn whoever_was_closed_out_is_asked_anew_after_a_revision() {
+    let mut task = task(Completion::Any, &["bo", "cy"]);
+    does(&mut task, "cy", Verb::Accept);
+    does(&mut task, "bo", done());
+    assert_eq!(task.asks[1].step.state, State::Closed);
+    let revise = Revise {
+        title: Some("Ship 1.3".to_owned()),
+        ..Revise::default()
+    };
+    does(&mut task, "ana", Verb::Revise(Box::new(revise)));
+    does(&mut task, "bo", Verb::Undo);
+    assert_eq!(task.asks[1].step.state, State::NeedsAction);
+}

@@ -20,23 +20,30 @@ pub(super) fn page(frame: &Frame, draft: &Draft, wrong: Option<&str>) -> Markup 
                 spellcheck="false" data-complete="" placeholder="names, with blanks between them"
                 autofocus[draft.to.is_empty()] aria-describedby="known";
             (known(frame))
-            label for="title" { "What do you want?" }
-            input #title type="text" name="title" value=(draft.title) required maxlength="255"
-                autocomplete="off" placeholder="in one line" autofocus[!draft.to.is_empty()];
-            (kinds(draft))
-            div #choices.choices {
-                label for="options" { "Options" span.hint { " one in each line, 2 to 10; for “decide”" } }
-                textarea #options name="options" rows="3" { (draft.options) }
-            }
-            label for="body" { "Details" span.hint { " Markdown" } }
-            textarea #body name="body" rows="6" { (draft.body) }
-            (when(draft))
-            (more(draft))
+            (what(draft))
             div.actions {
                 button type="submit" { "Send" }
                 a.button.secondary href="/" { "Cancel" }
             }
         }
+    }
+}
+
+/// Everything but to whom: the same for a new task and for one that is changed.
+pub(super) fn what(draft: &Draft) -> Markup {
+    html! {
+        label for="title" { "What do you want?" }
+        input #title type="text" name="title" value=(draft.title) required maxlength="255"
+            autocomplete="off" placeholder="in one line" autofocus[!draft.to.is_empty()];
+        (kinds(draft))
+        div #choices.choices {
+            label for="options" { "Options" span.hint { " one in each line, 2 to 10; for “decide”" } }
+            textarea #options name="options" rows="3" { (draft.options) }
+        }
+        label for="body" { "Details" span.hint { " Markdown" } }
+        textarea #body name="body" rows="6" { (draft.body) }
+        (when(draft))
+        (more(draft))
     }
 }
 

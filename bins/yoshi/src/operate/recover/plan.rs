@@ -8,6 +8,8 @@ use yoshi_protocol::{Incarnation, Position, ServerId};
 
 /// What servers' refusals say when their log is lost.
 const COMMAND: &str = "yoshi recover-log";
+/// What they say when a server's own rows are wrong, or stay out of the log.
+const OWN_FAULT: &str = "yoshi resync-server";
 
 /// The stream that is there now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +31,9 @@ pub(crate) struct Plan {
     pub(crate) first_sequence: u64,
     /// Servers that hold what the new log does not continue.
     pub(crate) left_out: Vec<ServerId>,
+    /// Servers that have stopped because their own rows are wrong: the log does
+    /// not go by them, and they do not take it up.
+    pub(crate) stopped: Vec<ServerId>,
 }
 
 /// Why nothing is to be done.
@@ -44,6 +49,8 @@ pub(crate) enum No {
     Adopting,
     /// These are known to others, and have not reported.
     Missing(BTreeSet<ServerId>),
+    /// Only these, whose rows are wrong, hold the end of the log.
+    Stopped(Vec<ServerId>),
     /// The servers follow logs of which none continues all others.
     Strangers(BTreeMap<Incarnation, Vec<ServerId>>),
 }
@@ -73,15 +80,18 @@ impl Plan {
         }
         let head = head(&holders).ok_or_else(|| No::Strangers(by_log(&holders)))?;
         let of_head = || holders.iter().filter(|report| report.stream == head.stream);
-        let through = of_head().map(|report| report.applied).max();
-        let through = through.expect("the head follows its own log");
+        let furthest = of_head().map(|report| report.applied).max();
+        let furthest = furthest.expect("the head follows its own log");
+        let right = of_head().filter(|report| !is_stopped(report));
+        let right = right.map(|report| report.applied).max();
+        let stopped = || of_head().filter(|report| is_stopped(report));
         let complains = |report: &&&ServerReport| {
             let refusal = report.refusal.as_deref();
             refusal.is_some_and(|words| words.contains(COMMAND))
         };
         let is_refused = holders.iter().any(|report| complains(&report));
         if let Some(stream) = stream {
-            healthy(stream, head.stream, through, is_refused)?;
+            healthy(stream, head.stream, right.unwrap_or(furthest), is_refused)?;
         }
         let missing: BTreeSet<_> = with
             .iter()
@@ -92,12 +102,17 @@ impl Plan {
         if !missing.is_empty() {
             return Err(No::Missing(missing));
         }
+        // Its rows are wrong, but what only it holds may have been reported as done.
+        if right != Some(furthest) {
+            let ahead = stopped().filter(|report| Some(report.applied) > right);
+            return Err(No::Stopped(ahead.map(|report| report.id).collect()));
+        }
         let positions = holders.iter().map(|report| report.applied.sequence());
         let last = stream.map_or(0, |stream| last_given(stream, head));
         let left_out = holders.iter().filter(|report| is_left_out(report, head));
         let left_out = left_out.map(|report| report.id).collect();
         let mut continues = vec![Continued {
-            through,
+            through: furthest,
             incarnation: head.stream,
         }];
         continues.extend(&head.lineage);
@@ -106,6 +121,7 @@ impl Plan {
             continues,
             first_sequence: positions.chain([last]).max().unwrap_or(0) + 1,
             left_out,
+            stopped: stopped().map(|report| report.id).collect(),
         })
     }
 
@@ -115,6 +131,12 @@ impl Plan {
             .first()
             .map_or(Position::ZERO, |lost| lost.through)
     }
+}
+
+/// Whether its own rows are wrong.
+fn is_stopped(report: &ServerReport) -> bool {
+    let refusal = report.refusal.as_deref();
+    refusal.is_some_and(|words| words.contains(OWN_FAULT))
 }
 
 /// A report of the log that continues all others.

@@ -60,6 +60,17 @@ async fn a_recipient_answers_and_nobody_else_does() {
         refused(&client, &ben, none, Verb::Accept).await,
         ErrorCode::NotFound
     );
+}
+
+#[tokio::test]
+async fn a_recipient_takes_step_after_step() {
+    let system = system().await;
+    let client = system.client().await;
+    let ana = Person::register(&client, "ana").await;
+    let ben = Person::register(&client, "ben").await;
+    let task = send(&client, &ana, &[&ben], Completion::All).await;
+    let code = refused(&client, &ben, task, Verb::Undo).await;
+    assert_eq!(code, ErrorCode::NotAllowed);
     let step = async |verb, status, state| {
         let receipt = ben.change(&client, task, verb).await;
         assert_eq!(receipt.accounted_for.len(), 3);
@@ -236,7 +247,7 @@ async fn a_revision_names_what_it_saw_and_asks_again() {
     assert_eq!((seen.revision, states(&seen)), (2, vec![NeedsAction]));
     assert_eq!(seen.new_task.title, "Ship 1.3");
     assert_eq!(seen.new_task.importance, 1);
-    assert_eq!(seen.new_task.recipients, [ben.name.clone()]);
+    assert_eq!(seen.new_task.recipients, std::slice::from_ref(&ben.name));
 }
 
 #[tokio::test]

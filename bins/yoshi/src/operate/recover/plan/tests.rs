@@ -60,6 +60,35 @@ fn a_log_goes_on_after_the_most_advanced_server() {
 }
 
 #[test]
+fn a_log_does_not_go_by_a_server_whose_rows_are_wrong() {
+    let log = Incarnation::random();
+    let stopped = |sequence| {
+        let mut report = server(log, sequence);
+        report.refusal = Some("it differs. Run `yoshi resync-server x`".to_owned());
+        report
+    };
+    let reports = [server(log, 9), stopped(7)];
+    let made = plan(&reports, None).unwrap();
+    assert_eq!(
+        (made.through(), made.stopped),
+        (END(9), vec![reports[1].id])
+    );
+    // Equally far is no loss; further may be one, which an operator must accept.
+    assert_eq!(
+        plan(&[server(log, 9), stopped(9)], None).unwrap().through(),
+        END(9)
+    );
+    let reports = [server(log, 9), stopped(12)];
+    let ahead = vec![reports[1].id];
+    assert_eq!(plan(&reports, None), Err(No::Stopped(ahead.clone())));
+    let without = ahead.iter().copied().collect();
+    let made = Plan::of(&reports, &without, None).unwrap();
+    assert_eq!(made.through(), END(9));
+    assert_eq!(plan(&reports[1..], None), Err(No::Stopped(ahead)));
+    assert_eq!(plan(&reports, Some(&stream(log, 12))), Err(No::Healthy));
+}
+
+#[test]
 fn a_whole_log_is_left_alone() {
     let log = Incarnation::random();
     let mut reports = [server(log, 7), server(log, 9)];
