@@ -25,7 +25,7 @@ async fn the_keys_do_what_the_page_says() {
     browser.press("k").await;
     browser.press(ENTER).await;
     browser.sees("h1", "first").await;
-    browser.press("u").await;
+    browser.press("b").await;
     browser.sees("h1", "For me").await;
     browser.press("gs").await;
     browser.sees("h1", "Asked by me").await;

@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod accessibility;
 #[cfg(test)]
+mod answers;
+#[cfg(test)]
 mod browser;
 #[cfg(test)]
 mod driver;

@@ -91,9 +91,13 @@ async fn show(
 /// The history, if the task's home gives it in time.
 pub(super) async fn steps(app: &App, member: &Member, id: TaskId) -> Option<Vec<Step>> {
     let client = app.client.clone().with_deadline(FILL_WITHIN);
-    let steps = client.history(&member.account, &member.credential, id).await;
+    let steps = client
+        .history(&member.account, &member.credential, id)
+        .await;
     steps
-        .inspect_err(|error| tracing::debug!(account = %member.account, "the history of {id}: {error}"))
+        .inspect_err(
+            |error| tracing::debug!(account = %member.account, "the history of {id}: {error}"),
+        )
         .ok()
 }
 

@@ -24,7 +24,6 @@ pub(crate) struct Whole {
     pub status: TaskStatus,
     pub needs_sender: bool,
     pub revision: u32,
-    pub comments: u32,
     pub reminders: u32,
     /// What the reader has noted for themselves.
     pub mine: Note,
@@ -45,7 +44,6 @@ impl From<yoshi_client::Task> for Whole {
             status: task.status,
             needs_sender: task.needs_sender,
             revision: task.revision,
-            comments: task.comments,
             reminders: task.reminders,
             mine: task.mine,
             held_by: task.held_by,
@@ -62,7 +60,7 @@ pub(crate) async fn whole(
     let sql = "
 -- whole
 SELECT content, sender, number, position, changed, sent_at, hash, asks, held_by,
-    status, needs_sender, revision, comments, reminders, note
+    status, needs_sender, revision, reminders, note
 FROM cached_task WHERE account = $1 AND id = $2";
     let found = rows(pool, sql, &[&account.as_str(), &id.0]).await?;
     let Some(row) = found.first() else {
@@ -88,9 +86,8 @@ FROM cached_task WHERE account = $1 AND id = $2";
         status: status.ok_or_else(|| Error::Row(format!("task {id}: status")))?,
         needs_sender: row.try_get(10)?,
         revision: count(11)?,
-        comments: count(12)?,
-        reminders: count(13)?,
-        mine: cbor::decode(row.try_get(14)?, Bound::ANSWER).map_err(unreadable)?,
+        reminders: count(12)?,
+        mine: cbor::decode(row.try_get(13)?, Bound::ANSWER).map_err(unreadable)?,
         held_by: servers.into_iter().map(ServerId).collect(),
     }))
 }

@@ -17,7 +17,7 @@ use crate::page::{frame, task};
 use crate::store::whole::Whole;
 use crate::view::refusal::{Refusal, see_other};
 use crate::view::{self, Here};
-use crate::visitor::{Form, Member, MemberForm};
+use crate::visitor::{Member, MemberForm};
 
 /// The form with the task as it stands.
 pub(crate) async fn form(
@@ -69,14 +69,24 @@ pub(crate) async fn revise(
         shown.draft = &merged;
         shown.beside = &beside;
         shown.change = ChangeId::fresh().to_string();
-        shown.wrong = Some("It was changed since you opened this form. Look at what stands now, and save again.".to_owned());
+        shown.wrong = Some(
+            "It was changed since you opened this form. Look at what stands now, and save again."
+                .to_owned(),
+        );
         return page(&app, &member, &whole, &shown, StatusCode::CONFLICT).await;
     }
     let revise = match changes(&typed, &stands, &whole, clock) {
         Ok(revise) => revise,
         Err(wrong) => {
             shown.wrong = Some(wrong);
-            return page(&app, &member, &whole, &shown, StatusCode::UNPROCESSABLE_ENTITY).await;
+            return page(
+                &app,
+                &member,
+                &whole,
+                &shown,
+                StatusCode::UNPROCESSABLE_ENTITY,
+            )
+            .await;
         }
     };
     match task::change(&app, &member, id, &form, Verb::Revise(Box::new(revise))).await {
@@ -143,9 +153,9 @@ fn changes(typed: &Draft, stands: &Draft, whole: &Whole, clock: &Clock) -> Resul
 }
 
 fn is_made(steps: &[Step], change: &str) -> bool {
-    steps.iter().any(|step| {
-        matches!(&step.happened, Happened::Changed(made) if made.id.to_string() == change)
-    })
+    steps.iter().any(
+        |step| matches!(&step.happened, Happened::Changed(made) if made.id.to_string() == change),
+    )
 }
 
 /// The task as it was at a revision, by its history.

@@ -108,7 +108,10 @@ fn verb(form: &Form, clock: &Clock) -> Result<Verb, String> {
     Ok(match form.text("act") {
         "accept" => Verb::Accept,
         "decline" => Verb::Decline {
-            reason: said("Say why, so that its sender can do something about it.", form.text("reason"))?,
+            reason: said(
+                "Say why, so that its sender can do something about it.",
+                form.text("reason"),
+            )?,
         },
         "start" => Verb::Start,
         "progress" => match form.text("percent").trim().parse() {
@@ -127,7 +130,10 @@ fn verb(form: &Form, clock: &Clock) -> Result<Verb, String> {
         },
         "remind" => Verb::Remind,
         "comment" => Verb::Comment {
-            text: said("There is nothing to say yet: write a comment.", form.text("text"))?,
+            text: said(
+                "There is nothing to say yet: write a comment.",
+                form.text("text"),
+            )?,
         },
         "snooze" => Verb::Snooze {
             until: Some(until(form, clock)?),
@@ -170,7 +176,9 @@ fn answer(form: &Form) -> Result<Answer, String> {
 /// Browsers send CRLF; other control characters are nobody's intention.
 fn clean(text: &str) -> String {
     let text = text.replace("\r\n", "\n");
-    let kept = text.chars().filter(|char| !char.is_control() || matches!(char, '\n' | '\t'));
+    let kept = text
+        .chars()
+        .filter(|char| !char.is_control() || matches!(char, '\n' | '\t'));
     kept.collect::<String>().trim().to_owned()
 }
 
@@ -187,7 +195,8 @@ fn until(form: &Form, clock: &Clock) -> Result<When, String> {
         "" => form.text("until_own"),
         chosen => chosen,
     };
-    let wrong = || format!("“{chosen}” is no time to come; for example tomorrow 9:00, friday, 2026-11-27.");
+    let wrong =
+        || format!("“{chosen}” is no time to come; for example tomorrow 9:00, friday, 2026-11-27.");
     let moment = match chosen.parse::<jiff::civil::DateTime>() {
         Ok(moment) if chosen.contains('T') => Some(clock.moment(moment)),
         _ => parse_moment(&chosen.trim().to_lowercase(), clock),
@@ -222,15 +231,28 @@ mod tests {
     fn forms_say_what_is_done() {
         assert_eq!(verb_of("act=accept"), Ok(Verb::Accept));
         let reason = "no\ntime".to_owned();
-        assert_eq!(verb_of("act=decline&reason=+no%0D%0Atime%00"), Ok(Verb::Decline { reason }));
-        assert_eq!(verb_of("act=progress&percent=40"), Ok(Verb::Progress { percent: 40 }));
+        assert_eq!(
+            verb_of("act=decline&reason=+no%0D%0Atime%00"),
+            Ok(Verb::Decline { reason })
+        );
+        assert_eq!(
+            verb_of("act=progress&percent=40"),
+            Ok(Verb::Progress { percent: 40 })
+        );
         let option = "ship".to_owned();
         let text = String::new();
         let decided = Verb::Complete(Answer::Decided { text, option });
-        assert_eq!(verb_of("act=complete&answer=decided&option=ship&text="), Ok(decided));
+        assert_eq!(
+            verb_of("act=complete&answer=decided&option=ship&text="),
+            Ok(decided)
+        );
         let labels = vec!["a".to_owned(), "b".to_owned()];
-        assert_eq!(verb_of("act=label&labels=%23a+b,a"), Ok(Verb::Label { labels }));
-        let Ok(Verb::Snooze { until: Some(until) }) = verb_of("act=snooze&until=tomorrow+9:00") else {
+        assert_eq!(
+            verb_of("act=label&labels=%23a+b,a"),
+            Ok(Verb::Label { labels })
+        );
+        let Ok(Verb::Snooze { until: Some(until) }) = verb_of("act=snooze&until=tomorrow+9:00")
+        else {
             panic!("a snooze");
         };
         assert_eq!(until.to_string(), "2026-11-24T09:00:00[Europe/Berlin]");

@@ -11,7 +11,8 @@ use crate::view::{Frame, row};
 
 /// The history, the latest steps of it; or that it is out of reach.
 pub(super) fn history(frame: &Frame, steps: Option<&[Step]>) -> Markup {
-    let shown: Option<Vec<_>> = steps.map(|steps| steps.iter().filter(|step| is_told(step)).collect());
+    let shown: Option<Vec<_>> =
+        steps.map(|steps| steps.iter().filter(|step| is_told(step)).collect());
     html! {
         section aria-labelledby="history" {
             h2 #history { "History" }
@@ -81,12 +82,14 @@ fn told(happened: &Happened, clock: &Clock) -> (String, Option<Markup>) {
         Verb::Complete(answer) => answered(answer),
         Verb::Undo => ("took the last step back".to_owned(), None),
         Verb::Revise(revise) => (format!("changed {}", changed(revise)), None),
-        Verb::Withdraw { reason, recipients } => {
-            (format!("withdrew it{}", whom(recipients, "from")), quoted(reason))
-        }
-        Verb::Reopen { reason, recipients } => {
-            (format!("asked again{}", whom(recipients, "")), quoted(reason))
-        }
+        Verb::Withdraw { reason, recipients } => (
+            format!("withdrew it{}", whom(recipients, "from")),
+            quoted(reason),
+        ),
+        Verb::Reopen { reason, recipients } => (
+            format!("asked again{}", whom(recipients, "")),
+            quoted(reason),
+        ),
         Verb::Remind => ("reminded everybody who is not done".to_owned(), None),
         Verb::Comment { text } => ("commented".to_owned(), Some(markdown::render(text))),
         Verb::Snooze { until: Some(until) } => {
@@ -94,8 +97,13 @@ fn told(happened: &Happened, clock: &Clock) -> (String, Option<Markup>) {
             (format!("put it off until {until}; only you see this"), None)
         }
         Verb::Snooze { until: None } => ("brought it back; only you see this".to_owned(), None),
-        Verb::Label { labels } if labels.is_empty() => ("removed all own labels; only you see this".to_owned(), None),
-        Verb::Label { labels } => (format!("labelled it #{}; only you see this", labels.join(" #")), None),
+        Verb::Label { labels } if labels.is_empty() => {
+            ("removed all own labels; only you see this".to_owned(), None)
+        }
+        Verb::Label { labels } => (
+            format!("labelled it #{}; only you see this", labels.join(" #")),
+            None,
+        ),
         Verb::Read { .. } => ("read it".to_owned(), None),
     }
 }
@@ -138,7 +146,10 @@ fn changed(revise: &Revise) -> String {
         (revise.completion.is_some(), "when it is complete"),
         (revise.privacy.is_some(), "who may see it"),
     ];
-    let named: Vec<_> = fields.iter().filter(|(is, _)| *is).map(|(_, name)| *name).collect();
+    let named: Vec<_> = fields
+        .iter()
+        .filter(|(is, _)| *is)
+        .map(|(_, name)| *name)
+        .collect();
     named.join(", ")
 }
-

@@ -116,7 +116,6 @@ mod tests {
             status,
             needs_sender: false,
             revision: 0,
-            comments: 0,
             reminders: 0,
             mine: Note::default(),
             held_by: Vec::new(),
