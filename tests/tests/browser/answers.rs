@@ -136,22 +136,22 @@ async fn two_changes_of_one_task_are_shown_beside_each_other() {
     let change = format!("{task}/revise");
     browser.go(&change).await;
     other.go(&change).await;
-    other.write("#title", " and brushes").await;
+    other.write("#title", "Today: ").await;
     other.write("#labels", "shed").await;
     other.click(".actions button").await;
     other.sees(".notice.good", "It is changed").await;
 
-    browser.write("#title", ", white").await;
+    browser.write("#title", "Soon: ").await;
     browser.click(".actions button").await;
     browser.sees(".notice.bad", "changed since").await;
-    browser.sees(".changes", "buy paint and brushes").await;
-    browser.sees(".changes", "buy paint, white").await;
+    browser.sees(".changes", "Today: buy paint").await;
+    browser.sees(".changes", "Soon: buy paint").await;
     let labels = browser
         .run("return document.querySelector('#labels').value")
         .await;
     assert_eq!(labels, "shed", "what was not typed is as it stands");
     browser.click(".actions button").await;
-    browser.sees("h1", "buy paint, white").await;
+    browser.sees("h1", "Soon: buy paint").await;
     browser.sees(".marks", "#shed").await;
     browser.sees("#steps", "changed the title").await;
     browser.close().await;

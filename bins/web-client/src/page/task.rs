@@ -53,7 +53,7 @@ pub(crate) async fn task(
 ) -> Result<Html<String>, Refusal> {
     let id: TaskId = id.parse().map_err(|_| Refusal::not_found())?;
     let asked = Form::parse(query.unwrap_or_default().as_bytes());
-    show(&app, &member, id, &asked, None).await
+    Box::pin(show(&app, &member, id, &asked, None)).await
 }
 
 async fn show(

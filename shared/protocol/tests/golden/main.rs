@@ -10,11 +10,13 @@
 mod annotate;
 #[cfg(test)]
 mod changes;
+#[cfg(test)]
 mod fixtures;
 #[cfg(test)]
 mod kept;
 #[cfg(test)]
 mod malformed;
+#[cfg(test)]
 mod operators;
 #[cfg(test)]
 mod vectors;

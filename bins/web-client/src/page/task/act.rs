@@ -38,7 +38,8 @@ pub(crate) async fn act(
         form,
         anew,
     };
-    let page = show(&app, &member, task, &Form::default(), Some(&tried)).await?;
+    let nothing = Form::default();
+    let page = Box::pin(show(&app, &member, task, &nothing, Some(&tried))).await?;
     Ok((status, page).into_response())
 }
 
