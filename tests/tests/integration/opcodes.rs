@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use yoshi_client::View;
 use yoshi_protocol::opcode::Opcode;
-use yoshi_protocol::{Credential, Password, subject};
+use yoshi_protocol::{Credential, Password, Verb, subject};
 use yoshi_tests::contents::{self, OF_MESSAGE_SERVERS, OF_REGISTRATION_SERVERS};
 use yoshi_tests::{Nats, Person, System, SystemSettings, User, eventually};
 
@@ -57,9 +57,12 @@ impl Listener {
             "yoshi.v1.ms.<id>.accounted.<life>",
             "yoshi.v1.rs.<id>.accounted.<life>",
         ];
-        let opcodes = Opcode::ALL.map(|opcode| (opcode.name(), subject::pattern(opcode)));
-        let patterns = opcodes
+        // OUTBOX_TO_HOME needs a NATS that has lost its quorum: `failures::degraded`.
+        let opcodes = Opcode::ALL
             .into_iter()
+            .filter(|opcode| *opcode != Opcode::OutboxToHome);
+        let patterns = opcodes
+            .map(|opcode| (opcode.name(), subject::pattern(opcode)))
             .chain(further.map(|pattern| ("accounted for", pattern)));
         patterns
             .filter(|(_, pattern)| !self.has_heard(pattern))
@@ -78,7 +81,15 @@ async fn ask_everything(system: &System) {
         let receipt = ana.send(&client, "listen", &[&ben]).await;
         assert_eq!(receipt.number, number);
     }
-    assert_eq!(ben.read(&client, View::Inbox, 5).await.len(), 12);
+    let inbox = ben.read(&client, View::Inbox, 5).await;
+    assert_eq!(inbox.len(), 12);
+    let task = inbox[0].new_task.id;
+    let accepted = client
+        .change(&ben.name, &ben.credential, task, Verb::Accept)
+        .await;
+    assert_eq!(accepted.unwrap().number, 1);
+    let history = client.history(&ben.name, &ben.credential, task).await;
+    assert_eq!(history.unwrap().len(), 2);
     let new = Password::new("an entirely new secret".to_owned());
     client
         .change_password(&ana.name, &ana.password, &new)
@@ -94,6 +105,12 @@ async fn ask_everything(system: &System) {
     let rest = operator.accounts(Some(ana.name.clone()), 10).await.unwrap();
     assert!(!rest.more && rest.accounts.len() == 1);
     assert_eq!(operator.message_servers().await.unwrap().servers.len(), 2);
+    let mut servers = Vec::new();
+    for name in ["ms1", "ms2", "rs1", "rs2"] {
+        servers.push(system.id(name).await);
+    }
+    let reports = operator.server_reports(servers, SEEN_WITHIN).await;
+    assert_eq!(reports.unwrap().len(), 4);
     let primary = operator
         .primary_rs()
         .await

@@ -136,7 +136,8 @@ impl Plan {
 /// Whether its own rows are wrong.
 fn is_stopped(report: &ServerReport) -> bool {
     let refusal = report.refusal.as_deref();
-    refusal.is_some_and(|words| words.contains(OWN_FAULT))
+    // A server that has lost its log may name both commands.
+    refusal.is_some_and(|words| words.contains(OWN_FAULT) && !words.contains(COMMAND))
 }
 
 /// A report of the log that continues all others.
