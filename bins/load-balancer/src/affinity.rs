@@ -3,7 +3,7 @@
 //!
 //! The bucket may deliver an entry again, or late; epochs only rise, so the
 //! highest one seen is the truth as far as it is known. Only a
-//! compare-and-set on the bucket makes a change ([`crate::assign`]).
+//! compare-and-set on the bucket makes a change (`crate::assign`).
 
 use std::collections::HashMap;
 

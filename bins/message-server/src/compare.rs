@@ -3,7 +3,7 @@
 //! other rules, is found. A server that finds itself to be the one in the wrong
 //! stops serving until `yoshi resync-server` fills it anew.
 //!
-//! A round looks at up to [`CHUNKS_PER_ROUND`] × [`SIZES`] rows of a walk over the
+//! A round looks at up to `CHUNKS_PER_ROUND` × `SIZES` rows of a walk over the
 //! whole database, in the order of their keys, and at the latest tasks. With a
 //! round every 30 s, a walk over 1 M tasks takes 313 rounds: 2.6 hours; one over
 //! 1 M accounts 1,250 rounds, or 10.4 hours. Reading one chunk of 1 M tasks of
