@@ -179,6 +179,8 @@ mod tests {
             actor: "ana".into(),
             asks: Vec::new(),
             notes: Vec::new(),
+            changes: Vec::new(),
+            chained: true,
         }
     }
 

@@ -79,6 +79,7 @@ fn digest(row: &TaskRow) -> Hash {
         }
         hasher.update(note.read.to_be_bytes());
     }
+    bytes(&mut hasher, &row.changes);
     hasher.finalize().into()
 }
 
@@ -113,6 +114,9 @@ fn flaw_of_task(row: &TaskRow, applied: i64) -> Option<&'static str> {
         if rules::chain(&previous, number, &row.content)[..] != row.hash {
             return Some("its content and the hash chain do not agree");
         }
+    }
+    if !row.chained {
+        return Some("its changes and the hash chain do not agree");
     }
     // Bytes that the chain vouches for, but that this release cannot read, were
     // written by a later one: no flaw.
@@ -194,6 +198,8 @@ mod tests {
                 snoozed_until: String::new(),
                 read: 0,
             }],
+            changes: vec![5; 32],
+            chained: true,
         };
         let account = AccountRow {
             name: "ana".into(),
@@ -230,6 +236,7 @@ mod tests {
             |rows| rows.tasks[0].id = TaskId::fresh().0,
             |rows| rows.tasks[0].changed = 4096,
             |rows| rows.tasks[0].asks.clear(),
+            |rows| rows.tasks[0].chained = false,
             |rows| rows.tasks[0].asks[0].recipient = "bo".into(),
             |rows| rows.tasks[0].asks[0].place = 1,
             |rows| rows.accounts[0].head[0] ^= 1,
@@ -268,6 +275,7 @@ mod tests {
             |row| row.notes[0].labels.push('x'),
             |row| row.notes[0].read += 1,
             |row| row.notes.clear(),
+            |row| row.changes[0] ^= 1,
             |row| row.asks[0].changed += 1,
             |row| row.asks.clear(),
         ];
@@ -305,6 +313,8 @@ mod tests {
                 changed: 1024,
             }],
             notes: Vec::new(),
+            changes: vec![5; 32],
+            chained: true,
         };
         let hex: String = digest(&row)
             .iter()
@@ -312,7 +322,7 @@ mod tests {
             .collect();
         assert_eq!(
             hex,
-            "0c05c6ce518983ea95c6c5a1ad356382c0d1c23e5e0193f18e9b15e5afe583c6"
+            "4a5c5954846c38619b4d4edc8c2e8aa4b57f54b54618bce78ce5acfb051e56af"
         );
     }
 }

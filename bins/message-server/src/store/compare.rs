@@ -49,6 +49,10 @@ pub struct TaskRow {
     pub asks: Vec<AskRow>,
     /// By account.
     pub notes: Vec<NoteRow>,
+    /// SHA-256 over its changes, in order.
+    pub changes: Vec<u8>,
+    /// Whether each change agrees with its account's hash chain.
+    pub chained: bool,
 }
 
 impl TaskRow {
@@ -89,7 +93,7 @@ pub struct NoteRow {
     pub read: i64,
 }
 
-/// An account, and its latest task.
+/// An account, and its latest entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountRow {
     /// Its name.
@@ -141,7 +145,8 @@ pub struct Sizes {
     pub recent: u32,
 }
 
-/// Tasks that `$from` selects, with how many changes the history of each holds.
+/// Tasks that `$from` selects, each with a hash over its changes, and whether each
+/// of these agrees with the account's hash chain.
 macro_rules! tasks {
     ($name:literal, $from:literal) => {
         concat!(
@@ -149,10 +154,19 @@ macro_rules! tasks {
             "
     SELECT id, sender, number, position, changed, epoch, sent_at, hash, previous, content,
            revised, revision, withdrawn, status, needs_sender, comments, reminders,
-           coalesce(public, position) AS public, coalesce(actor, sender) AS actor
+           coalesce(public, position) AS public, coalesce(actor, sender) AS actor,
+           changes, chained
     FROM (",
             $from,
-            ") AS t"
+            ") AS t,
+    LATERAL (
+        SELECT sha256(coalesce(string_agg(uuid_send(c.id) || int8send(c.position) || c.hash
+                                          || sha256(c.content), ''::bytea ORDER BY c.position),
+                               ''::bytea)) AS changes,
+               coalesce(bool_and(c.hash = sha256(c.previous || int8send(c.number) || c.content)),
+                        true) AS chained
+        FROM change AS c WHERE c.task = t.id
+    ) AS history"
         )
     };
 }
@@ -360,6 +374,8 @@ fn task(row: &Row) -> Result<TaskRow, tokio_postgres::Error> {
         actor: row.try_get("actor")?,
         asks: Vec::new(),
         notes: Vec::new(),
+        changes: row.try_get("changes")?,
+        chained: row.try_get("chained")?,
     })
 }
 

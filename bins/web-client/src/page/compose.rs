@@ -4,6 +4,8 @@ mod draft;
 mod fields;
 pub(crate) mod revise;
 
+pub(crate) use draft::labels;
+
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use yoshi_client::View;
 use yoshi_protocol::message::roster::MsState;
-use yoshi_protocol::{ErrorCode, Position};
+use yoshi_protocol::{ErrorCode, Position, Verb};
 use yoshi_tests::contents::{self, OF_MESSAGE_SERVERS};
 use yoshi_tests::{Direct, Person, System, SystemSettings, eventually};
 
@@ -22,13 +22,16 @@ const FOUND_WITHIN: Duration = Duration::from_secs(20);
 const CONTENT: &str = "UPDATE task SET content = set_byte(content, octet_length(content) - 1,
         get_byte(content, octet_length(content) - 1) # 1)
     WHERE position = (SELECT min(position) FROM task)";
-/// The head of an account that sends no more: its latest task speaks against it.
+/// The head of an account that sends no more: its latest entry speaks against it.
 const HEAD: &str = "UPDATE account SET head = set_byte(head, 0, get_byte(head, 0) # 1)
     WHERE name = (SELECT sender FROM task ORDER BY position LIMIT 1)";
 /// A recipient's row: only the other servers know better.
 const ASK: &str = "UPDATE ask SET changed = changed + 1
     WHERE task = (SELECT id FROM task ORDER BY position LIMIT 1)";
-/// A task that is gone: its sender's next one speaks against that.
+/// What was done with a task reads otherwise.
+const CHANGE: &str = "UPDATE change SET content = set_byte(content, octet_length(content) - 1,
+        get_byte(content, octet_length(content) - 1) # 1)";
+/// A task that is gone: the number of its sender's entries speaks against that.
 const GONE: &str = "DELETE FROM task WHERE position = (SELECT min(position) FROM task)";
 
 fn settings() -> SystemSettings {
@@ -43,8 +46,9 @@ async fn is_found_and_mended(damage: &str, settings: SystemSettings) {
     let mut system = System::start(settings).await;
     let client = system.client().await;
     let quiet = Person::register(&client, "quiet").await;
-    quiet.send(&client, "first", &[&quiet]).await;
+    let first = quiet.send(&client, "first", &[&quiet]).await;
     quiet.send(&client, "second", &[&quiet]).await;
+    quiet.change(&client, first.task, Verb::Accept).await;
     let mut senders = Senders::start(&system, 4).await;
     senders.go_on("all send", 3, WORK_WITHIN).await;
     let id = system.id("ms2").await;
@@ -97,7 +101,7 @@ async fn is_found_and_mended(damage: &str, settings: SystemSettings) {
     assert_eq!(system.id("ms2").await, id, "it keeps its identity");
     senders.go_on("all send with it", 3, WORK_WITHIN).await;
     let receipt = quiet.send(&client, "fourth", &[&quiet]).await;
-    assert_eq!((receipt.number, receipt.accounted_for.len()), (4, 3));
+    assert_eq!((receipt.number, receipt.accounted_for.len()), (5, 3));
     let acknowledged = senders.stop().await;
     let databases = SERVERS.map(|name| system.database(name));
     contents::equal(&databases, OF_MESSAGE_SERVERS).await;
@@ -120,6 +124,11 @@ async fn stops(system: &System, name: &str) {
 #[tokio::test]
 async fn a_task_of_other_content_is_found_and_mended() {
     is_found_and_mended(CONTENT, settings()).await;
+}
+
+#[tokio::test]
+async fn a_change_of_other_content_is_found_and_mended() {
+    is_found_and_mended(CHANGE, settings()).await;
 }
 
 #[tokio::test]

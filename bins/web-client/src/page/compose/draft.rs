@@ -267,14 +267,7 @@ impl Draft {
     }
 
     fn labels(&self) -> Vec<String> {
-        let mut labels: Vec<String> = Vec::new();
-        for label in self.labels.split([' ', ',', '\t', '\r', '\n']) {
-            let label = label.trim_start_matches('#');
-            if !label.is_empty() && !labels.iter().any(|known| known == label) {
-                labels.push(label.to_owned());
-            }
-        }
-        labels
+        labels(&self.labels)
     }
 
     /// Hours with a point, or `90m`, `2h`.
@@ -337,6 +330,18 @@ fn day_and_time(due: &When, clock: &Clock) -> (String, String) {
             )
         }
     }
+}
+
+/// Labels as people write them: each once, without the mark that people write before them.
+pub(crate) fn labels(text: &str) -> Vec<String> {
+    let mut labels: Vec<String> = Vec::new();
+    for label in text.split([' ', ',', '\t', '\r', '\n']) {
+        let label = label.trim_start_matches('#');
+        if !label.is_empty() && !labels.iter().any(|known| known == label) {
+            labels.push(label.to_owned());
+        }
+    }
+    labels
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use super::{Tried, show};
 use crate::app::{App, Shared};
 use crate::clock::Clock;
 use crate::limit::CHANGE_WITHIN;
+use crate::page::compose::labels;
 use crate::page::trouble;
 use crate::quick::parse_moment;
 use crate::view::refusal::{Refusal, see_other};
@@ -205,18 +206,6 @@ fn until(form: &Form, clock: &Clock) -> Result<When, String> {
     moment
         .filter(|moment| !clock.has_begun(moment))
         .ok_or_else(wrong)
-}
-
-/// Each once, without the mark that people write before them.
-fn labels(text: &str) -> Vec<String> {
-    let mut labels: Vec<String> = Vec::new();
-    for label in text.split([' ', ',', '\t', '\r', '\n']) {
-        let label = label.trim_start_matches('#');
-        if !label.is_empty() && !labels.iter().any(|known| known == label) {
-            labels.push(label.to_owned());
-        }
-    }
-    labels
 }
 
 #[cfg(test)]
