@@ -114,7 +114,8 @@ pub(crate) async fn without_buckets(
 fn stopgap(request: &Request, view: &SharedView) -> Option<Affinity> {
     match request.kind {
         Kind::Client(verb) => {
-            view.with(|view| view.stopgap(&request.account, verb == ClientVerb::Poll))
+            let reads = matches!(verb, ClientVerb::Poll | ClientVerb::Find);
+            view.with(|view| view.stopgap(&request.account, reads))
         }
         Kind::Outbox => None,
     }

@@ -19,7 +19,8 @@ impl View {
     /// The server to ask without the log: the home if it is here, else the same
     /// one for the account at every load balancer, so that its tasks stay in
     /// order. None while the log is in reach, or somebody serves, or nobody is there.
-    pub(crate) fn stopgap(&self, account: &AccountName, polls: bool) -> Option<Affinity> {
+    #[must_use]
+    pub fn stopgap(&self, account: &AccountName, polls: bool) -> Option<Affinity> {
         if !self.bucket_lost || self.roster.serving().next().is_some() {
             return None;
         }

@@ -21,7 +21,7 @@ pub struct View {
     pub homes: Homes,
     pub(crate) primary: Primary,
     /// Whether the bucket of affinity has been out of reach for a while.
-    pub(crate) bucket_lost: bool,
+    pub bucket_lost: bool,
 }
 
 /// The view, shared by the tasks of the process.

@@ -7,6 +7,7 @@ pub mod arguments;
 pub mod change;
 pub mod compare;
 pub mod credentials;
+pub mod find;
 pub mod footing;
 mod life;
 pub mod machine;
@@ -23,11 +24,9 @@ pub mod send;
 mod status;
 pub mod store;
 
-use std::time::Duration;
-
 use yoshi_protocol::subject;
-use yoshi_replica::{DatabaseError, ReplicaError, StartError, StreamError};
-use yoshi_service::{Context, database};
+use yoshi_replica::{DatabaseError, ReplicaError, StartError};
+use yoshi_service::{Beginning, Context, database};
 
 use crate::accounts::Accounts;
 use crate::arguments::Arguments;
@@ -35,12 +34,6 @@ use crate::life::{End, Life};
 use crate::membership::Destroyed;
 use crate::operate::Anew;
 use crate::registration::Registration;
-
-/// Lives in a row that may fail to begin because Postgres or the log went away
-/// just then; after that the process ends, and whoever watches over it decides.
-const BEGIN_TRIES_MAX: u32 = 5;
-/// The pause between two of them.
-const BEGIN_PAUSE: Duration = Duration::from_secs(1);
 
 /// Why a message server ends with an error.
 #[derive(Debug, thiserror::Error)]
@@ -78,10 +71,8 @@ impl Error {
     fn is_passing(&self) -> bool {
         match self {
             Self::Identity(_) | Self::Outbox(_) => true,
-            Self::Start(StartError::Database(_)) => true,
-            Self::Start(StartError::Stream(error)) => matches!(error, StreamError::OutOfReach(..)),
-            Self::Start(StartError::AnotherLog(..) | StartError::Subscribe(_))
-            | Self::Database(_)
+            Self::Start(error) => error.is_passing(),
+            Self::Database(_)
             | Self::Subscribe(_)
             | Self::Replica(_)
             | Self::Anew(_)
@@ -99,24 +90,20 @@ pub async fn run(arguments: Arguments, context: Context) -> Result<(), Error> {
     let registration = Registration::listen(context.nats.clone()).await?;
     let accounts = Accounts::listen(&context.nats, registration, arguments.remember()).await?;
     let mut anew = None;
-    let mut tries = 0;
+    let mut beginning = Beginning::new(&context.shutdown);
     loop {
         match live(&arguments, &context, &accounts, anew).await {
             Ok(End::Stop) => return Ok(()),
             Ok(End::Anew(how)) => {
                 anew = Some(how);
-                tries = 0;
+                beginning = Beginning::new(&context.shutdown);
             }
-            Err(error) if error.is_passing() && tries < BEGIN_TRIES_MAX => {
-                tries += 1;
-                let why = &error as &dyn std::error::Error;
-                tracing::warn!(error = why, "the server could not begin; trying again");
-                tokio::select! {
-                    () = tokio::time::sleep(BEGIN_PAUSE) => {}
-                    () = context.shutdown.requested() => return Ok(()),
+            Err(error) => {
+                let is_passing = error.is_passing();
+                if !beginning.again(error, is_passing).await? {
+                    return Ok(());
                 }
             }
-            Err(error) => return Err(error),
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::Error;
 use crate::accounts::Accounts;
 use crate::arguments::Arguments;
 use crate::compare::Comparing;
+use crate::find::Index;
 use crate::machine::Tasks;
 use crate::membership::{Ears, Membership};
 use crate::notice::Notices;
@@ -96,7 +97,10 @@ impl Life<'_> {
         let operating = Operating::open(nats, &membership, &replica, self.began_empty).await?;
         let every = arguments.compare();
         let comparing = Comparing::open(nats, pool, &membership, &replica, before, every).await?;
+        // Ends with this life.
+        let mut answering = JoinSet::new();
         let server = Arc::new(Server {
+            index: Index::spawn(pool, replica.applied_changes(), &mut answering),
             nats: nats.clone(),
             accounts: self.accounts.clone(),
             replica,
@@ -108,8 +112,6 @@ impl Life<'_> {
             permits: Arc::new(Semaphore::new(arguments.requests_max as usize)),
         });
         let status = Status::open(id, incarnation, &context.host, &server).await?;
-        // Ends with this life.
-        let mut answering = JoinSet::new();
         answering.spawn(status.serve());
 
         let mut parts = Parts {

@@ -2,6 +2,7 @@
 //! has the store read what they touch, lets the rules decide, and has the
 //! store write what came of it.
 
+mod remembered;
 pub(crate) mod rows;
 
 use std::collections::BTreeSet;
@@ -15,6 +16,8 @@ use yoshi_protocol::cbor::{self, Bound};
 use yoshi_protocol::message::log::{LogEntry, LogPage, TaskEntry, TaskOp};
 use yoshi_protocol::{AccountName, NewTask, Position, TaskChange};
 use yoshi_replica::{Decision, Entry, Query, StateMachine};
+
+use remembered::Remembered;
 
 use crate::rules::{ChangeEntry, Outcome, SendEntry, WorkingSet};
 use crate::store;
@@ -60,6 +63,7 @@ impl StateMachine for Tasks {
     type Outcome = Outcome;
     type Batch = Vec<Decoded>;
     type Statements = store::apply::Statements;
+    type Memory = Remembered;
 
     async fn prepare(client: &Client) -> Result<Self::Statements, tokio_postgres::Error> {
         store::apply::Statements::prepare(client).await
@@ -70,7 +74,15 @@ impl StateMachine for Tasks {
         entries.iter().map(readable).collect()
     }
 
-    fn reads(&self, statements: &Self::Statements, batch: &Self::Batch) -> Vec<Query> {
+    fn reads(
+        &self,
+        statements: &Self::Statements,
+        batch: &Self::Batch,
+        memory: &Remembered,
+    ) -> Vec<Query> {
+        if memory.is_enough_for(batch) {
+            return Vec::new();
+        }
         let accounts: BTreeSet<&AccountName> = batch.iter().filter_map(Decoded::account).collect();
         if accounts.is_empty() {
             return Vec::new();
@@ -97,8 +109,12 @@ impl StateMachine for Tasks {
         statements: &Self::Statements,
         batch: Self::Batch,
         rows: &[Vec<Row>],
+        memory: &mut Remembered,
     ) -> Result<Decision<Outcome>, tokio_postgres::Error> {
-        let mut set = working_set(rows)?;
+        let mut set = match rows {
+            [] => memory.working_set(&batch),
+            rows => working_set(rows)?,
+        };
         let outcomes = batch.into_iter().map(|entry| match entry {
             Decoded::Send(entry) => set.apply(Some(entry)),
             Decoded::Change(entry) => set.apply_change(entry),
@@ -106,6 +122,7 @@ impl StateMachine for Tasks {
         });
         let outcomes = outcomes.collect();
         let mut changes = set.into_changes();
+        memory.keep(&changes.accounts);
         let rows = rows::of(&mut changes);
         let writes = statements.write(changes, rows);
         Ok(Decision { outcomes, writes })

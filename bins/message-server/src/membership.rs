@@ -5,39 +5,35 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use async_nats::{Client, Message, Subscriber};
 use futures::StreamExt;
 use tokio::sync::watch;
-use yoshi_protocol::cbor::{self, Bound};
-use yoshi_protocol::message::roster::{
-    DownReason, MessageServers, MsDown, MsState, PingMs, QueryLbForMs,
-};
+use yoshi_protocol::cbor;
+use yoshi_protocol::message::roster::{MsState, PingMs};
 use yoshi_protocol::message::task::ServerApplied;
 use yoshi_protocol::{Incarnation, Position, ServerId, subject};
-use yoshi_replica::{Handle, Peer, Standing};
-use yoshi_service::{Context, request};
+use yoshi_replica::{Handle, Peer};
+use yoshi_service::Context;
 
+pub use self::others::Ears;
+use self::others::Heard;
+use self::place::Place;
 use self::wishes::Wishes;
-use crate::footing::{Footing, LogWatch};
+use crate::footing::Footing;
 use crate::roster::{Roster, SILENT_MAX};
 use crate::rules::Outcome;
 
+mod others;
+mod place;
 mod wishes;
 
 const PING_EVERY: Duration = Duration::from_secs(1);
 /// How soon a ping tells of a new position: inboxes show from it how many
 /// servers hold a task.
 const PING_NEWS_EVERY: Duration = Duration::from_millis(250);
-/// How long a server that has reached the tail announces so before it serves:
-/// every root must have heard it, and waits for it from then on.
-const SETTLE: Duration = Duration::from_millis(1_200);
 /// How old the latest look at the log's tail may be while this server serves.
 /// The others wait for it no more once it has been silent for too long, and its
 /// last ping may be an interval older than its last look: it ceases before that.
 const CONFIRMED_MAX: Duration = SILENT_MAX.saturating_sub(PING_EVERY);
-const LB_TIMEOUT: Duration = Duration::from_secs(1);
-/// How often a starting server asks for a load balancer that is not there yet.
-const LB_TRIES: u32 = 5;
 
 /// What the other parts of the server ask about its place.
 #[derive(Clone)]
@@ -51,63 +47,6 @@ pub struct Membership {
     queue_after: Duration,
     in_hand: Arc<AtomicU32>,
     wishes: Wishes,
-}
-
-/// What this server knows of its own place.
-struct Place {
-    log: LogWatch,
-    /// Since when it has been at the tail of the log.
-    at_tail_since: Option<Instant>,
-    /// When it last heard its own ping: it can listen, then.
-    echo: Option<Instant>,
-    /// Its position at the latest tick, and at the one before.
-    latest: Position,
-    tail: Position,
-    /// The position that the latest early ping told.
-    told: Position,
-}
-
-impl Place {
-    fn new(queue_after: Duration) -> Self {
-        Self {
-            log: LogWatch::new(queue_after),
-            at_tail_since: None,
-            echo: None,
-            latest: Position::ZERO,
-            tail: Position::ZERO,
-            told: Position::ZERO,
-        }
-    }
-}
-
-/// What a server must do about a message from the others.
-#[derive(Debug, PartialEq, Eq)]
-enum Heard {
-    Nothing,
-    /// Somebody waited β for this server in vain.
-    TooSlow,
-    /// An operator destroyed this server.
-    Destroyed,
-}
-
-/// Subscriptions made before the first ping goes out.
-pub struct Ears {
-    pings: Subscriber,
-    downs: Subscriber,
-}
-
-impl Ears {
-    /// Listens to the other message servers.
-    ///
-    /// # Errors
-    /// If NATS refuses a subscription.
-    pub async fn open(nats: &Client) -> Result<Self, async_nats::SubscribeError> {
-        let pings = nats.subscribe(subject::MS_PING).await?;
-        Ok(Self {
-            pings,
-            downs: nats.subscribe(subject::MS_DOWN).await?,
-        })
-    }
 }
 
 impl Membership {
@@ -177,37 +116,6 @@ impl Membership {
         &self.in_hand
     }
 
-    /// QUERY_LB_FOR_MS: who is there already (§4.2.2). Without a load balancer
-    /// the pings tell the same within a second.
-    ///
-    /// # Errors
-    /// [`Destroyed`], if this server was destroyed and must not come back.
-    pub async fn join(&self, nats: &Client) -> Result<(), Destroyed> {
-        for _ in 0..LB_TRIES {
-            let subject = subject::LB_QUERY_MS.to_owned();
-            let answer =
-                request::request::<_, MessageServers>(nats, subject, &QueryLbForMs {}, LB_TIMEOUT);
-            match answer.await {
-                Ok(known) if known.destroyed.contains(&self.id) => return Err(Destroyed(self.id)),
-                Ok(known) => {
-                    let now = Instant::now();
-                    let others = known
-                        .servers
-                        .into_iter()
-                        .filter(|server| server.ping.id != self.id);
-                    for server in others {
-                        self.roster().heard(server.ping, Position::ZERO, now);
-                    }
-                    self.publish_peers();
-                    return Ok(());
-                }
-                Err(error) => tracing::info!(%error, "no load balancer yet"),
-            }
-            tokio::time::sleep(LB_TIMEOUT / 2).await;
-        }
-        Ok(())
-    }
-
     /// Announces this server and listens to the others, until it is destroyed.
     pub async fn run(
         &self,
@@ -265,62 +173,6 @@ impl Membership {
         self.ping(context, replica).await;
     }
 
-    /// Finds out what this server is able to do; answers whether that changed.
-    fn settle(&self, context: &Context, replica: &Handle<Outcome>, place: &mut Place) -> bool {
-        self.find_footing(replica, place);
-        let before = *self.state.borrow();
-        let draining = self.wishes.is_draining();
-        // Roots do not wait for a server that drains: it must announce itself
-        // anew before it serves again.
-        let undone = before == MsState::Draining && !draining;
-        if undone || !replica.is_at_tail(CONFIRMED_MAX) {
-            place.at_tail_since = None;
-        }
-        let refusal = self.refusal();
-        if let Some(refusal) = &refusal {
-            context.health.not_ready(refusal.as_str());
-        }
-        let settled = place
-            .at_tail_since
-            .is_some_and(|since| since.elapsed() >= SETTLE);
-        let state = match before {
-            _ if refusal.is_some() => MsState::Behind,
-            _ if draining => MsState::Draining,
-            _ if settled => MsState::Serving,
-            MsState::Joining => MsState::Joining,
-            MsState::Serving | MsState::Behind | MsState::Draining => MsState::Behind,
-        };
-        if state == before {
-            return false;
-        }
-        self.state.send_replace(state);
-        let standing = replica.standing().borrow().clone();
-        tracing::info!(?state, ?standing, "this server is {state:?}");
-        if state == MsState::Serving {
-            context.health.ready();
-        } else if refusal.is_none() {
-            context.health.not_ready(format!("{state:?}: {standing:?}"));
-        }
-        true
-    }
-
-    /// Finds out whether this server must do without the log.
-    fn find_footing(&self, replica: &Handle<Outcome>, place: &mut Place) {
-        let out_of_reach = *replica.standing().borrow() == Standing::OutOfReach;
-        let state = *self.state.borrow();
-        let footing = match place.log.look(out_of_reach, state, Instant::now()) {
-            // Its word is worth nothing any more.
-            Footing::Queueing if self.is_stopped() => Footing::Reading,
-            footing => footing,
-        };
-        let changed = self
-            .footing
-            .send_if_modified(|known| std::mem::replace(known, footing) != footing);
-        if changed {
-            tracing::warn!(?footing, "this server goes by {footing:?}");
-        }
-    }
-
     async fn ping(&self, context: &Context, replica: &Handle<Outcome>) {
         let ping = PingMs {
             id: self.id,
@@ -337,41 +189,6 @@ impl Membership {
             .await;
         if let Err(error) = published {
             tracing::warn!(%error, "this server could not announce itself");
-        }
-    }
-
-    fn heard_ping(&self, message: &Message, place: &mut Place) {
-        match cbor::decode::<PingMs>(&message.payload, Bound::REQUEST) {
-            Ok(ping) if ping.id == self.id && ping.incarnation != self.incarnation => {
-                tracing::error!(
-                    host = ping.host,
-                    "another process announces this server's identity"
-                );
-            }
-            Ok(ping) if ping.id == self.id => place.echo = Some(Instant::now()),
-            Ok(ping) => {
-                self.roster().heard(ping, place.tail, Instant::now());
-                self.publish_peers();
-            }
-            Err(error) => tracing::warn!(%error, "a ping cannot be read"),
-        }
-    }
-
-    fn heard_down(&self, message: &Message) -> Heard {
-        let down = match cbor::decode::<MsDown>(&message.payload, Bound::REQUEST) {
-            Ok(down) => down,
-            Err(error) => {
-                tracing::warn!(%error, "a report cannot be read");
-                return Heard::Nothing;
-            }
-        };
-        self.roster().down(down);
-        self.publish_peers();
-        let this_life = down.incarnation.is_none_or(|life| life == self.incarnation);
-        match down.reason {
-            _ if down.id != self.id || !this_life => Heard::Nothing,
-            DownReason::Timeout => Heard::TooSlow,
-            DownReason::Destroyed => Heard::Destroyed,
         }
     }
 

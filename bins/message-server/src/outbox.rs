@@ -7,8 +7,8 @@
 //! sender to learn. Everything on the way carries the task's id, so that each
 //! step may be repeated after a crash.
 
-mod drain;
-mod ledger;
+pub mod drain;
+pub mod ledger;
 
 pub use ledger::Limits;
 

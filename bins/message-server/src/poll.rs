@@ -22,7 +22,7 @@ use crate::store::changing::StepRow;
 use crate::store::log::Operation;
 use crate::store::poll::{self, List, StoredStep, StoredTask};
 
-mod view;
+pub(crate) mod view;
 
 /// How long a client that is ahead of this server is made to wait for it.
 const WAIT_FOR_CURSOR: Duration = Duration::from_secs(1);
@@ -138,7 +138,7 @@ impl Polls<'_> {
     }
 
     /// Waits a moment for this server to reach the client's cursor.
-    async fn reach(&self, since: Position) -> Result<Position, ErrorReply> {
+    pub(crate) async fn reach(&self, since: Position) -> Result<Position, ErrorReply> {
         let mut applied = self.replica.applied_changes();
         let reached = applied.wait_for(|applied| *applied >= since);
         match tokio::time::timeout(WAIT_FOR_CURSOR, reached).await {
@@ -189,7 +189,7 @@ fn told(step: StoredStep) -> HistoryStep {
 }
 
 /// How many of the tasks fit into one answer, at least one.
-fn fitting(tasks: &[StoredTask]) -> usize {
+pub(crate) fn fitting(tasks: &[StoredTask]) -> usize {
     const TASK_ITEMS: usize = 45;
     const ASK_ITEMS: usize = 20;
     const TASK_BYTES: usize = 500;
@@ -207,7 +207,7 @@ fn fitting(tasks: &[StoredTask]) -> usize {
     fit.count().max(1)
 }
 
-fn failure(error: &(dyn std::error::Error + 'static)) -> ErrorReply {
+pub(crate) fn failure(error: &(dyn std::error::Error + 'static)) -> ErrorReply {
     tracing::error!(error, "a poll could not be answered");
     ErrorReply::new(
         ErrorCode::Unavailable,

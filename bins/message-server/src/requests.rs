@@ -10,6 +10,7 @@ use deadpool_postgres::Pool;
 use futures::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use yoshi_protocol::message::change::{ChangeReceipt, History};
+use yoshi_protocol::message::find::TasksFound;
 use yoshi_protocol::message::roster::MsState;
 use yoshi_protocol::message::task::{ClientPolled, Sent};
 use yoshi_protocol::subject::{self, ClientVerb};
@@ -18,6 +19,7 @@ use yoshi_replica::Handle;
 use yoshi_service::request::respond;
 
 use crate::accounts::Accounts;
+use crate::find::Index;
 use crate::membership::Membership;
 use crate::notice::Notices;
 use crate::outbox::Outbox;
@@ -41,6 +43,8 @@ pub struct Server {
     pub outbox: Outbox,
     /// To tell websites of changes.
     pub notices: Notices,
+    /// What searches look through.
+    pub index: Index,
     /// How long a task may wait for the log before its outcome is answered as
     /// unknown: a request must not hold its permit for ever.
     pub wait_max: Duration,
@@ -54,6 +58,7 @@ pub struct Requests {
     changes: Subscriber,
     polls: Subscriber,
     histories: Subscriber,
+    finds: Subscriber,
     outboxes: Subscriber,
 }
 
@@ -64,6 +69,7 @@ enum Asked {
     Change,
     Poll,
     History,
+    Find,
     /// OUTBOX_TO_HOME.
     FromOutbox,
 }
@@ -80,6 +86,7 @@ impl Requests {
             changes: of(ClientVerb::Change).await?,
             polls: of(ClientVerb::Poll).await?,
             histories: of(ClientVerb::History).await?,
+            finds: of(ClientVerb::Find).await?,
             outboxes: nats.subscribe(subject::ms_outbox_all(id)).await?,
         })
     }
@@ -91,6 +98,7 @@ impl Requests {
                 Some(message) = self.tasks.next() => (Asked::Task, message),
                 Some(message) = self.changes.next() => (Asked::Change, message),
                 Some(message) = self.histories.next() => (Asked::History, message),
+                Some(message) = self.finds.next() => (Asked::Find, message),
                 Some(message) = self.polls.next() => (Asked::Poll, message),
                 Some(message) = self.outboxes.next() => (Asked::FromOutbox, message),
                 else => return,
@@ -106,6 +114,7 @@ impl Requests {
             &mut self.changes,
             &mut self.polls,
             &mut self.histories,
+            &mut self.finds,
             &mut self.outboxes,
         ] {
             if let Err(error) = subscription.drain().await {
@@ -146,6 +155,7 @@ impl Server {
                 Asked::Task => respond(&self.nats, &message, self.task(&message).await).await,
                 Asked::Change => respond(&self.nats, &message, self.change(&message).await).await,
                 Asked::History => respond(&self.nats, &message, self.history(&message).await).await,
+                Asked::Find => respond(&self.nats, &message, self.find(&message).await).await,
                 Asked::Poll => respond(&self.nats, &message, self.poll(&message).await).await,
                 Asked::FromOutbox => {
                     respond(&self.nats, &message, self.queued_elsewhere(&message).await).await;
@@ -183,6 +193,12 @@ impl Server {
         self.polls()?
             .history(account(message)?, &message.payload)
             .await
+    }
+
+    async fn find(&self, message: &Message) -> Result<TasksFound, ErrorReply> {
+        let account = account(message)?;
+        let polls = self.polls()?;
+        polls.find(&self.index, account, &message.payload).await
     }
 
     fn polls(&self) -> Result<Polls<'_>, ErrorReply> {

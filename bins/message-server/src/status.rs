@@ -11,7 +11,6 @@ use yoshi_protocol::cbor::{self, Bound};
 use yoshi_protocol::message::operate::{ServerReport, ServerState, ServerStatus};
 use yoshi_protocol::message::roster::{DownReason, MessageServers, MsDown, MsState, QueryLbForMs};
 use yoshi_protocol::{ErrorReply, Incarnation, ServerId, subject};
-use yoshi_replica::Standing;
 use yoshi_service::request;
 
 use crate::requests::Server;
@@ -105,12 +104,14 @@ impl Status {
     /// Why this server does not serve, and what to do about it.
     fn refusal(&self, forked: Option<String>) -> Option<String> {
         let id = self.id;
-        match (forked, &*self.server.replica.standing().borrow()) {
-            (Some(what), _) => Some(format!(
+        match forked {
+            Some(what) => Some(format!(
                 "this database differs from the other servers': {what}. Run `yoshi resync-server {id}`"
             )),
-            (None, Standing::Lost(what)) => Some(what.clone()),
-            (None, Standing::CatchingUp | Standing::AtTail | Standing::OutOfReach) => None,
+            None => {
+                let standing = self.server.replica.standing();
+                standing.borrow().refusal().map(str::to_owned)
+            }
         }
     }
 

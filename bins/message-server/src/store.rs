@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod changing;
 pub mod compare;
+pub mod find;
 pub mod fork;
 pub mod log;
 pub mod outbox;

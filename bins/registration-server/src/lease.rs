@@ -53,6 +53,17 @@ pub enum Error {
     TimedOut,
 }
 
+impl Error {
+    /// Whether it may pass by itself: a bucket that is being made, or that has no
+    /// leader just now.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::Bucket(_) | Self::Read(_) | Self::Write(_) | Self::TimedOut => true,
+            Self::NoTimeToLive | Self::Value(_) => false,
+        }
+    }
+}
+
 /// The lease's key. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Lease {

@@ -8,6 +8,7 @@ mod arguments;
 pub mod backups;
 mod candidate;
 pub mod election;
+mod entry;
 mod lease;
 mod limit;
 mod machine;
@@ -32,7 +33,7 @@ use yoshi_protocol::ServerId;
 use yoshi_protocol::cbor::{self, Bound};
 use yoshi_protocol::message::roster::NewPrimReg;
 use yoshi_replica::Standing;
-use yoshi_service::{Context, Health};
+use yoshi_service::{Beginning, Context, Health};
 
 use crate::election::Role;
 use crate::limit::{HANDOVER_MAX, HANDOVER_SLACK, HEALTH_INTERVAL};
@@ -71,11 +72,31 @@ pub enum Error {
     Discovery(#[source] async_nats::Error),
 }
 
+impl Error {
+    /// Whether nothing is wrong with the server itself: it could not begin
+    /// because something that it stands on was away.
+    fn is_passing(&self) -> bool {
+        match self {
+            Self::Identity(_) | Self::Store(_) => true,
+            Self::Replica(error) => error.is_passing(),
+            Self::Lease(error) => error.is_passing(),
+            Self::Database(_)
+            | Self::Ended(_)
+            | Self::Password(_)
+            | Self::Subscribe(_)
+            | Self::Discovery(_) => false,
+        }
+    }
+}
+
 /// Runs a registration server until it is asked to stop, or must not go on.
 ///
 /// # Errors
 /// [`Error`].
 pub async fn run(arguments: Arguments, context: Context) -> Result<(), Error> {
+    let Some(started) = begin(&arguments, &context).await? else {
+        return Ok(());
+    };
     let Started {
         mut replica,
         server,
@@ -83,7 +104,7 @@ pub async fn run(arguments: Arguments, context: Context) -> Result<(), Error> {
         candidate,
         standing,
         role,
-    } = start::start(&arguments, &context).await?;
+    } = started;
     // Dropping `leave` makes the candidate give up the lease and end.
     let (leave, left) = oneshot::channel::<()>();
     let id = candidate.calls.id;
@@ -117,6 +138,22 @@ pub async fn run(arguments: Arguments, context: Context) -> Result<(), Error> {
         drop(candidate.await);
     }
     Ok(ended?)
+}
+
+/// Starts, whatever goes away for a moment meanwhile; none if the server was
+/// asked to stop first.
+async fn begin(arguments: &Arguments, context: &Context) -> Result<Option<Started>, Error> {
+    let mut beginning = Beginning::new(&context.shutdown);
+    loop {
+        let error = match start::start(arguments, context).await {
+            Ok(started) => return Ok(Some(started)),
+            Err(error) => error,
+        };
+        let is_passing = error.is_passing();
+        if !beginning.again(error, is_passing).await? {
+            return Ok(None);
+        }
+    }
 }
 
 /// Waits for another server's `NEW_PRIM_REG`, at most [`HANDOVER_MAX`]: there
@@ -153,7 +190,7 @@ async fn tell_health(
             _ if primary.is_some() => health.ready(),
             Standing::CatchingUp => health.not_ready("catching up with the accounts log"),
             Standing::OutOfReach => health.not_ready("the accounts log cannot be reached"),
-            Standing::Lost(what) => health.not_ready(what),
+            Standing::Lost(what) | Standing::Stuck(what) => health.not_ready(what),
         }
     }
 }

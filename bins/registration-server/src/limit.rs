@@ -59,10 +59,6 @@ pub(crate) const LEASE_CALL_MAX: Duration = Duration::from_secs(2);
 pub(crate) const CLAIM_PAUSE: Duration = Duration::from_millis(100);
 /// How long one question to the load balancers may take at start.
 pub(crate) const BALANCER_QUERY_MAX: Duration = Duration::from_secs(1);
-/// How long the bucket of the lease may take to be there at start.
-pub(crate) const LEASE_OPEN_MAX: Duration = Duration::from_secs(30);
-/// How long is waited between two tries to open it.
-pub(crate) const LEASE_OPEN_PAUSE: Duration = Duration::from_millis(500);
 /// How often the database is asked whether it answers.
 pub(crate) const PULSE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long it may be silent before this server is no primary: one query that

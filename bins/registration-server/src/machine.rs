@@ -7,13 +7,13 @@ use serde_bytes::ByteBuf;
 use tokio::sync::watch;
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
-use yoshi_protocol::cbor::{self, Bound};
-use yoshi_protocol::message::log::{AccountEntry, AccountOp, LogEntry, LogPage};
+use yoshi_protocol::message::log::{LogEntry, LogPage};
 use yoshi_protocol::{AccountName, Position};
 use yoshi_replica::{Decision, Entry, Query, StateMachine, Write, Writes};
 
+use crate::entry;
 use crate::limit::{LOG_PAGE_BYTES_MAX, LOG_PAGE_ENTRIES_MAX};
-use crate::rules::{self, Done, Outcome, Primary, TokenHash, WorkingSet};
+use crate::rules::{self, Done, Operation, Outcome, Primary, TokenHash, WorkingSet};
 use crate::store::batch::{self, Event, Statements};
 use crate::store::query;
 
@@ -27,7 +27,7 @@ pub(crate) struct Accounts {
 pub(crate) struct Decoded {
     position: Position,
     bytes: bytes::Bytes,
-    entry: Option<AccountEntry>,
+    entry: Option<rules::Entry>,
 }
 
 impl Accounts {
@@ -51,15 +51,11 @@ impl Accounts {
     }
 }
 
-/// Decodes an entry; what cannot be read is none.
-fn decode(bytes: &[u8]) -> Option<AccountEntry> {
-    cbor::decode(bytes, Bound::ENTRY).ok()
-}
-
 impl StateMachine for Accounts {
     type Outcome = Outcome;
     type Batch = Vec<Decoded>;
     type Statements = Statements;
+    type Memory = ();
 
     async fn prepare(client: &Client) -> Result<Statements, tokio_postgres::Error> {
         Statements::prepare(client).await
@@ -71,33 +67,24 @@ impl StateMachine for Accounts {
             .map(|entry| Decoded {
                 position: entry.position,
                 bytes: entry.bytes.clone(),
-                entry: decode(&entry.bytes),
+                entry: entry::read(&entry.bytes),
             })
             .collect()
     }
 
-    fn reads(&self, statements: &Statements, batch: &Vec<Decoded>) -> Vec<Query> {
+    fn reads(&self, statements: &Statements, batch: &Vec<Decoded>, (): &()) -> Vec<Query> {
         let entries = || batch.iter().filter_map(|decoded| decoded.entry.as_ref());
+        let operations = || entries().map(|entry| &entry.operation);
         let ids: BTreeSet<Uuid> = entries().map(|entry| entry.id).collect();
-        let names: BTreeSet<&AccountName> = entries()
-            .filter_map(|entry| rules::account_of(&entry.op))
-            .collect();
+        let names: BTreeSet<&AccountName> = operations().filter_map(Operation::account).collect();
         let names: Vec<String> = names.iter().map(|name| name.as_str().to_owned()).collect();
-        let hashes: BTreeSet<TokenHash> = entries()
-            .filter_map(|entry| match &entry.op {
-                AccountOp::LogIn(token) => TokenHash::from_slice(&token.token_hash),
-                AccountOp::LogOut(end) => TokenHash::from_slice(&end.token_hash),
-                AccountOp::Primary(_)
-                | AccountOp::Create(_)
-                | AccountOp::ChangePassword(_)
-                | AccountOp::Set(_) => None,
-            })
-            .collect();
+        let hashes: BTreeSet<TokenHash> = operations().filter_map(Operation::token).collect();
+        let hashes: Vec<TokenHash> = hashes.into_iter().collect();
         vec![
             statements.read_primary(),
             statements.read_done(ids.into_iter().collect()),
             statements.read_accounts(names.clone()),
-            statements.read_tokens(names, hashes.into_iter().collect()),
+            statements.read_tokens(names, &hashes),
             statements.read_ended(kept_after(batch)),
         ]
     }
@@ -107,6 +94,7 @@ impl StateMachine for Accounts {
         statements: &Statements,
         batch: Vec<Decoded>,
         rows: &[Vec<Row>],
+        (): &mut (),
     ) -> Result<Decision<Outcome>, tokio_postgres::Error> {
         let mut set = load(rows)?;
         let long_ended = rows.get(4).map_or(&[][..], Vec::as_slice);
@@ -161,10 +149,16 @@ fn load(rows: &[Vec<Row>]) -> Result<WorkingSet, tokio_postgres::Error> {
     let mut set = WorkingSet::new(primary.unwrap_or_default());
     for row in rows(1) {
         let (id, position, body) = batch::done(row)?;
-        // It was decoded when it was applied, so it decodes now.
-        if let Some(entry) = decode(&body) {
-            let op = entry.op;
-            set.load_done(id, Done { position, op });
+        // It was read when it was applied, so it can be read now.
+        if let Some(entry) = entry::read(&body) {
+            let operation = entry.operation;
+            set.load_done(
+                id,
+                Done {
+                    position,
+                    operation,
+                },
+            );
         }
     }
     for row in rows(2) {
@@ -217,14 +211,18 @@ fn writes(
     let (dropped, ended): (Vec<_>, Vec<_>) =
         ended.into_iter().partition(|(_, end)| *end <= kept_after);
     long_ended.extend(dropped.into_iter().map(|(position, _)| position));
+    let created: Vec<_> = set.created_accounts().collect();
+    let changed: Vec<_> = set.changed_accounts().collect();
+    let ended_tokens: Vec<_> = set.ended_tokens().collect();
+    let new_tokens: Vec<_> = set.new_tokens().collect();
     [
         statements.end_events(&ended),
         statements.drop_events(&long_ended),
-        statements.insert_events(events),
-        statements.insert_accounts(set.created_accounts()),
-        statements.update_accounts(set.changed_accounts()),
-        statements.delete_tokens(set.ended_tokens()),
-        statements.insert_tokens(set.new_tokens()),
+        statements.insert_events(&events),
+        statements.insert_accounts(&created),
+        statements.update_accounts(&changed),
+        statements.delete_tokens(&ended_tokens),
+        statements.insert_tokens(&new_tokens),
         set.changed_primary()
             .and_then(|primary| statements.update_primary(primary)),
     ]

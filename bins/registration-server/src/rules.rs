@@ -1,22 +1,22 @@
 //! What becomes of each entry of the accounts log: pure rules over a working
 //! set that holds whatever the entries touch.
 //!
-//! No SQL, no clock, no random number. Every registration server applies the
+//! No SQL, no CBOR, no clock, no random number. Every registration server applies the
 //! same entries by these rules and ends with the same accounts. How the working
 //! set is read and written is `machine`'s and `store`'s business.
 
+mod operation;
 mod working_set;
 
 #[cfg(test)]
 mod tests;
 
+pub use operation::{Entry, NewPassword, Operation};
 pub use working_set::{Account, Done, Primary, Token, TokenHash, WorkingSet};
 
+use uuid::Uuid;
 use yoshi_planted::Fault;
 use yoshi_protocol::limit::POSITIONS_PER_BLOCK;
-use yoshi_protocol::message::log::{
-    AccountEntry, AccountOp, EndToken, NewToken, SetDisabled, SetPassword,
-};
 use yoshi_protocol::{AccountName, Epoch, ErrorCode, Position, ServerId};
 
 use crate::limit::{ENDED_BLOCKS_KEPT, PASSWORD_HASH_CHARS_MAX, TOKENS_PER_ACCOUNT_MAX};
@@ -37,18 +37,6 @@ enum Effect {
     Recorded,
     /// What it asks for held already, and it has no id that a client repeats.
     None,
-}
-
-/// The account that an operation is about; none if it is about the primary.
-#[must_use]
-pub fn account_of(op: &AccountOp) -> Option<&AccountName> {
-    match op {
-        AccountOp::Primary(_) => None,
-        AccountOp::Create(set) | AccountOp::ChangePassword(set) => Some(&set.account),
-        AccountOp::LogIn(token) => Some(&token.account),
-        AccountOp::LogOut(end) => Some(&end.account),
-        AccountOp::Set(set) => Some(&set.account),
-    }
 }
 
 /// Up to where a copy of the log that has come to `applied` lacks what has ended.
@@ -85,13 +73,13 @@ pub fn fills(since: Position, applied: Position) -> bool {
 ///
 /// Idempotent: an entry whose id was applied before has the first one's outcome
 /// and no effect, whichever primary repeats it.
-pub fn apply(set: &mut WorkingSet, position: Position, entry: Option<&AccountEntry>) -> Outcome {
+pub fn apply(set: &mut WorkingSet, position: Position, entry: Option<&Entry>) -> Outcome {
     set.moved_to(position);
     let Some(entry) = entry.filter(|entry| is_sound(entry)) else {
         return Outcome::Rejected(ErrorCode::Malformed);
     };
     if let Some(first) = set.done(entry.id) {
-        return if same_operation(&first.op, &entry.op) {
+        return if first.operation.is_same(&entry.operation) {
             Outcome::Applied(first.position)
         } else {
             Outcome::Rejected(ErrorCode::IdReused)
@@ -99,7 +87,7 @@ pub fn apply(set: &mut WorkingSet, position: Position, entry: Option<&AccountEnt
     }
     match decide(set, position, entry) {
         Ok(Effect::Recorded) => {
-            set.record(entry.id, position, &entry.op);
+            set.record(entry.id, position, &entry.operation);
             Outcome::Applied(position)
         }
         Ok(Effect::None) => Outcome::Applied(position),
@@ -108,49 +96,20 @@ pub fn apply(set: &mut WorkingSet, position: Position, entry: Option<&AccountEnt
 }
 
 /// Whether the fields are ones that an honest primary writes and every database can hold.
-fn is_sound(entry: &AccountEntry) -> bool {
+fn is_sound(entry: &Entry) -> bool {
     let hash = |text: &str| text.is_ascii() && text.len() <= PASSWORD_HASH_CHARS_MAX;
-    let fields = match &entry.op {
-        AccountOp::Primary(_) | AccountOp::Set(_) => true,
-        AccountOp::Create(set) | AccountOp::ChangePassword(set) => hash(&set.password_hash),
-        AccountOp::LogIn(NewToken { token_hash, .. })
-        | AccountOp::LogOut(EndToken { token_hash, .. }) => {
-            TokenHash::from_slice(token_hash).is_some()
-        }
+    let fields = match &entry.operation {
+        Operation::Create(new) | Operation::ChangePassword(new) => hash(&new.hash),
+        Operation::Primary(_)
+        | Operation::LogIn { .. }
+        | Operation::LogOut { .. }
+        | Operation::Set { .. } => true,
     };
     fields && entry.epoch.to_i64().is_ok()
 }
 
-/// Whether an id was used for this operation before. Hashes are salted anew at
-/// each attempt, so they are not compared: the server that takes the request does that.
-fn same_operation(first: &AccountOp, again: &AccountOp) -> bool {
-    match (first, again) {
-        (AccountOp::Primary(one), AccountOp::Primary(other)) => one == other,
-        (AccountOp::Create(one), AccountOp::Create(other))
-        | (AccountOp::ChangePassword(one), AccountOp::ChangePassword(other)) => {
-            one.account == other.account
-        }
-        (AccountOp::LogIn(one), AccountOp::LogIn(other)) => one == other,
-        (AccountOp::LogOut(one), AccountOp::LogOut(other)) => one == other,
-        (AccountOp::Set(one), AccountOp::Set(other)) => one == other,
-        (
-            AccountOp::Primary(_)
-            | AccountOp::Create(_)
-            | AccountOp::ChangePassword(_)
-            | AccountOp::LogIn(_)
-            | AccountOp::LogOut(_)
-            | AccountOp::Set(_),
-            _,
-        ) => false,
-    }
-}
-
-fn decide(
-    set: &mut WorkingSet,
-    position: Position,
-    entry: &AccountEntry,
-) -> Result<Effect, ErrorCode> {
-    if let AccountOp::Primary(server) = &entry.op {
+fn decide(set: &mut WorkingSet, position: Position, entry: &Entry) -> Result<Effect, ErrorCode> {
+    if let Operation::Primary(server) = &entry.operation {
         return become_primary(set, *server, entry.epoch);
     }
     // The log gives an epoch to one server only, and that server knows it
@@ -158,13 +117,24 @@ fn decide(
     if entry.epoch != set.primary().epoch && !yoshi_planted::is(Fault::DeposedPrimaryWrites) {
         return Err(ErrorCode::NotPrimary);
     }
-    match &entry.op {
-        AccountOp::Primary(_) => Err(ErrorCode::Internal),
-        AccountOp::Create(new) => create(set, entry, new),
-        AccountOp::ChangePassword(new) => change_password(set, entry, new),
-        AccountOp::LogIn(token) => log_in(set, position, token),
-        AccountOp::LogOut(end) => Ok(log_out(set, end)),
-        AccountOp::Set(change) => set_disabled(set, change),
+    match &entry.operation {
+        Operation::Primary(_) => Err(ErrorCode::Internal),
+        Operation::Create(new) => create(set, entry, new),
+        Operation::ChangePassword(new) => change_password(set, entry.id, new),
+        Operation::LogIn {
+            account,
+            token,
+            expires_at,
+        } => {
+            let new = Token {
+                account: account.clone(),
+                expires_at: *expires_at,
+                position,
+            };
+            log_in(set, *token, new)
+        }
+        Operation::LogOut { account, token } => Ok(log_out(set, account, *token)),
+        Operation::Set { account, disabled } => set_disabled(set, account, *disabled),
     }
 }
 
@@ -183,18 +153,14 @@ fn become_primary(
     Ok(Effect::Recorded)
 }
 
-fn create(
-    set: &mut WorkingSet,
-    entry: &AccountEntry,
-    new: &SetPassword,
-) -> Result<Effect, ErrorCode> {
+fn create(set: &mut WorkingSet, entry: &Entry, new: &NewPassword) -> Result<Effect, ErrorCode> {
     if set.account(&new.account).is_some() {
         return Err(ErrorCode::AccountExists);
     }
     set.put_account(
         new.account.clone(),
         Account {
-            password_hash: new.password_hash.clone(),
+            password_hash: new.hash.clone(),
             password_operation: entry.id,
             disabled: false,
             created_at: entry.at,
@@ -203,17 +169,13 @@ fn create(
     Ok(Effect::Recorded)
 }
 
-fn change_password(
-    set: &mut WorkingSet,
-    entry: &AccountEntry,
-    new: &SetPassword,
-) -> Result<Effect, ErrorCode> {
+fn change_password(set: &mut WorkingSet, id: Uuid, new: &NewPassword) -> Result<Effect, ErrorCode> {
     let account = enabled(set, &new.account)?;
     set.put_account(
         new.account.clone(),
         Account {
-            password_hash: new.password_hash.clone(),
-            password_operation: entry.id,
+            password_hash: new.hash.clone(),
+            password_operation: id,
             ..account
         },
     );
@@ -221,53 +183,47 @@ fn change_password(
     Ok(Effect::Recorded)
 }
 
-fn log_in(set: &mut WorkingSet, position: Position, new: &NewToken) -> Result<Effect, ErrorCode> {
+fn log_in(set: &mut WorkingSet, hash: TokenHash, new: Token) -> Result<Effect, ErrorCode> {
     enabled(set, &new.account)?;
-    let hash = TokenHash::from_slice(&new.token_hash).ok_or(ErrorCode::Malformed)?;
     if set.token(hash).is_some() {
         return Err(ErrorCode::IdReused);
     }
-    set.put_token(
-        hash,
-        Token {
-            account: new.account.clone(),
-            expires_at: new.expires_at,
-            position,
-        },
-    );
-    set.keep_newest_tokens(&new.account, TOKENS_PER_ACCOUNT_MAX);
+    let account = new.account.clone();
+    set.put_token(hash, new);
+    set.keep_newest_tokens(&account, TOKENS_PER_ACCOUNT_MAX);
     Ok(Effect::Recorded)
 }
 
-fn log_out(set: &mut WorkingSet, end: &EndToken) -> Effect {
-    let owned = TokenHash::from_slice(&end.token_hash).filter(|hash| {
-        set.token(*hash)
-            .is_some_and(|token| token.account == end.account)
-    });
-    match owned {
-        Some(hash) => {
-            set.end_token(hash);
-            set.end_this();
-            Effect::Recorded
-        }
-        None => Effect::None,
+fn log_out(set: &mut WorkingSet, account: &AccountName, hash: TokenHash) -> Effect {
+    if set
+        .token(hash)
+        .is_none_or(|token| token.account != *account)
+    {
+        return Effect::None;
     }
+    set.end_token(hash);
+    set.end_this();
+    Effect::Recorded
 }
 
-fn set_disabled(set: &mut WorkingSet, change: &SetDisabled) -> Result<Effect, ErrorCode> {
+fn set_disabled(
+    set: &mut WorkingSet,
+    name: &AccountName,
+    disabled: bool,
+) -> Result<Effect, ErrorCode> {
     let account = set
-        .account(&change.account)
+        .account(name)
         .cloned()
         .ok_or(ErrorCode::UnknownAccount)?;
     set.put_account(
-        change.account.clone(),
+        name.clone(),
         Account {
-            disabled: change.disabled,
+            disabled,
             ..account
         },
     );
-    if change.disabled {
-        set.end_tokens_of(&change.account);
+    if disabled {
+        set.end_tokens_of(name);
     }
     // Recorded even if the account was so already: a late retry must not undo what came between.
     Ok(Effect::Recorded)

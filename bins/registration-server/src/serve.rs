@@ -212,7 +212,11 @@ async fn dispatch(server: Server, verb: RsVerb, message: Message) {
         }
         // Message servers' verbs: never subscribed to here.
         RsVerb::Client(
-            ClientVerb::Poll | ClientVerb::Task | ClientVerb::Change | ClientVerb::History,
+            ClientVerb::Poll
+            | ClientVerb::Task
+            | ClientVerb::Change
+            | ClientVerb::History
+            | ClientVerb::Find,
         ) => {}
     }
 }

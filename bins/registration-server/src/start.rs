@@ -16,8 +16,8 @@ use yoshi_service::{Context, database, request};
 use crate::backups::Backups;
 use crate::candidate::{Calls, Candidate, Outputs, SharedBackups, Sources};
 use crate::election::{Election, Role};
-use crate::lease::{self, Lease};
-use crate::limit::{BALANCER_QUERY_MAX, LEASE_OPEN_MAX, LEASE_OPEN_PAUSE, PASSWORDS_WAITING_MAX};
+use crate::lease::Lease;
+use crate::limit::{BALANCER_QUERY_MAX, PASSWORDS_WAITING_MAX};
 use crate::machine::Accounts;
 use crate::password::Passwords;
 use crate::pulse::Pulse;
@@ -45,7 +45,7 @@ pub(crate) async fn start(arguments: &Arguments, context: &Context) -> Result<St
     // Listened to before anybody is asked, so that no change in between is missed.
     let announcements = context.nats.subscribe(subject::RS_NEW_PRIMARY).await?;
     let known = ask_balancers(&context.nats).await;
-    let lease = open_lease(context, arguments).await?;
+    let lease = Lease::open(&context.nats, arguments.election().lease).await?;
     let primary = query::primary(&pool).await?;
     let (machine, logged) = Accounts::new(primary);
     let (peers_to, peers) = watch::channel(Vec::new());
@@ -186,23 +186,6 @@ async fn ask_balancers(nats: &Client) -> PrimaryRs {
         tracing::info!(%error, "no load balancer told of a primary");
         PrimaryRs { primary: None }
     })
-}
-
-/// Opens the lease; waits for a bucket that is being made, or has no leader yet.
-async fn open_lease(context: &Context, arguments: &Arguments) -> Result<Lease, Error> {
-    let deadline = Instant::now() + LEASE_OPEN_MAX;
-    loop {
-        let error = match Lease::open(&context.nats, arguments.election().lease).await {
-            Ok(lease) => return Ok(lease),
-            Err(error) => error,
-        };
-        let hopeless = matches!(error, lease::Error::NoTimeToLive) || Instant::now() >= deadline;
-        if hopeless || context.shutdown.is_requested() {
-            return Err(error.into());
-        }
-        tracing::info!(%error, "waiting for the bucket of the lease");
-        tokio::time::sleep(LEASE_OPEN_PAUSE).await;
-    }
 }
 
 /// Any number that differs between servers: it only spreads their delays.

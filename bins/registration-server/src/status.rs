@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use yoshi_protocol::cbor::{self, Bound};
 use yoshi_protocol::message::operate::{ServerReport, ServerState, ServerStatus};
 use yoshi_protocol::{ErrorReply, Incarnation, ServerId, subject};
-use yoshi_replica::{Handle, Standing};
+use yoshi_replica::Handle;
 use yoshi_service::{Context, request};
 
 use crate::election::Role;
@@ -62,10 +62,12 @@ impl Status {
     fn answer(&self, message: &Message) -> Result<ServerReport, ErrorReply> {
         let ServerStatus {} = cbor::decode(&message.payload, Bound::REQUEST)?;
         let is_primary = self.role.borrow().primary_epoch(Instant::now()).is_some();
-        let refusal = match &*self.replica.standing().borrow() {
-            Standing::Lost(what) => Some(what.clone()),
-            Standing::CatchingUp | Standing::AtTail | Standing::OutOfReach => None,
-        };
+        let refusal = self
+            .replica
+            .standing()
+            .borrow()
+            .refusal()
+            .map(str::to_owned);
         Ok(ServerReport {
             id: self.id,
             host: self.host.clone(),

@@ -1,6 +1,7 @@
 //! The commands and their options. What they mean is in the files of the commands.
 
 mod answer;
+mod find;
 mod list;
 mod options;
 mod recover;
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand};
 use yoshi_protocol::{AccountName, ServerId};
 
 pub(crate) use answer::{AnswerCommand, DoneArguments};
+pub(crate) use find::FindArguments;
 pub(crate) use list::{Chosen, ListArguments, StateArgument};
 pub(crate) use options::{Account, Acting, Common, Connection};
 pub(crate) use recover::{LogName, RecoverArguments};
@@ -91,6 +93,9 @@ pub(crate) enum Command {
     /// Show the tasks that the account sent
     #[command(after_help = list::HELP)]
     Sent(Box<ListArguments>),
+    /// Search in all tasks of the account, finished or not: words, filters, or both
+    #[command(after_help = find::HELP)]
+    Find(Box<FindArguments>),
     /// Show one task that the account sent or received
     Show(ShowArguments),
     /// Show what was done with a task, in order, with all comments
@@ -273,6 +278,27 @@ mod tests {
             &["snooze", "01935b7e", "--end"],
             &["label", "01935b7e"],
             &["history", "01935b7e"],
+            &["find"],
+            &[
+                "find",
+                "ship",
+                "mon",
+                "--from",
+                "ana,bo",
+                "--due-before",
+                "tomorrow",
+            ],
+            &[
+                "find", "--asked", "--to", "ana", "--state", "declined", "--before", "7168",
+            ],
+            &[
+                "find",
+                "--importance",
+                "high",
+                "--kind",
+                "decide",
+                "--awake",
+            ],
         ] {
             assert!(parse(line).is_ok(), "{line:?}");
         }
@@ -301,6 +327,10 @@ mod tests {
             &["done", "01935b7e", "--approve", "--changes"],
             &["revise", "01935b7e", "--due", "today", "--no-due"],
             &["snooze", "01935b7e"],
+            &["find", "--to", "ana"],
+            &["find", "--asked", "--from", "ana"],
+            &["find", "--awake", "--snoozed"],
+            &["find", "--due-after", "some day"],
             // What means nothing to a command is not taken by it.
             &["decode", "--account", "ana"],
             &["decode", "--timeout", "3"],

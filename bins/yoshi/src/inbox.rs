@@ -17,7 +17,9 @@ use crate::output::{self, Layout, PrintedTask};
 use crate::settings::Settings;
 
 use chosen::Filter;
-use row::table;
+
+pub(crate) use chosen::meaning;
+pub(crate) use row::table;
 
 /// How often `--watch` asks.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
@@ -158,7 +160,7 @@ fn print_arrivals(
         }
         return Ok(Exit::Done);
     }
-    table(tasks, filter).print_below(layout)
+    table(tasks, filter.view, filter.account).print_below(layout)
 }
 
 fn print_page(page: &Polled, filter: &Filter<'_>) -> Result<Exit, Failure> {
@@ -169,7 +171,7 @@ fn print_page(page: &Polled, filter: &Filter<'_>) -> Result<Exit, Failure> {
         };
         output::lines(words)?;
     } else {
-        table(&page.tasks, filter).print()?;
+        table(&page.tasks, filter.view, filter.account).print()?;
     }
     if page.behind {
         output::note("the server that answered cannot reach the log: newer tasks may be missing");

@@ -9,6 +9,7 @@ mod arguments;
 mod asker;
 mod decode;
 mod exit;
+mod find;
 mod history;
 mod inbox;
 mod operate;
@@ -20,6 +21,8 @@ mod session;
 mod settings;
 mod show;
 mod who;
+
+pub use operate::recovery;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -109,6 +112,10 @@ async fn command(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Sent(arguments) => {
             let settings = find(arguments.connection.clone())?.acting(arguments.acting.clone());
             inbox::sent(&settings, &arguments).await
+        }
+        Command::Find(arguments) => {
+            let settings = find(arguments.connection.clone())?.acting(arguments.acting.clone());
+            find::find(&settings, &arguments).await
         }
         Command::Show(arguments) => {
             let settings = find(arguments.connection)?.acting(arguments.acting);

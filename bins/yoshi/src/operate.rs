@@ -5,6 +5,7 @@ mod recover;
 mod servers;
 mod upkeep;
 
+pub use recover::plan as recovery;
 pub(crate) use recover::recover_log;
 pub(crate) use servers::servers;
 pub(crate) use upkeep::{destroy_server, drain_server, resync_server};

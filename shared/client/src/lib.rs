@@ -51,6 +51,7 @@ mod change;
 mod client;
 mod environment;
 mod error;
+mod find;
 mod notice;
 mod operator;
 mod options;
@@ -65,14 +66,16 @@ pub use change::{Happened, Step};
 pub use client::Client;
 pub use environment::{Environment, EnvironmentError, NatsUser};
 pub use error::{Error, Last, NoAnswer};
+pub use find::{Found, Query};
 pub use notice::Notices;
-pub use operator::{Operator, role};
+pub use operator::{Operator, Standing, Stands, role};
 pub use options::{DEADLINE, Options, TRY_WITHIN, for_people};
 pub use outgoing::Outgoing;
 pub use task::{Polled, Task};
 
 pub use yoshi_protocol::Position;
 pub use yoshi_protocol::message::change::ChangeReceipt;
+pub use yoshi_protocol::message::find::{Filter, Levels, List};
 pub use yoshi_protocol::message::task::{
     Ask, AskState, Note, Queued, Receipt, Sent, TaskStatus, View,
 };

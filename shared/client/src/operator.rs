@@ -1,9 +1,11 @@
 //! The methods for operators, who connect inside the servers' NATS account.
 
 mod reports;
+mod standing;
 mod upkeep;
 
 pub use reports::role;
+pub use standing::{Standing, Stands};
 
 use std::time::Duration;
 

@@ -87,7 +87,7 @@ impl Polled {
 impl Task {
     /// Decodes a task. Its rules are not checked again: a newer release may
     /// allow more than this one.
-    fn new(view: TaskView, servers: &[ServerApplied]) -> Result<Self, String> {
+    pub(crate) fn new(view: TaskView, servers: &[ServerApplied]) -> Result<Self, String> {
         let new_task: NewTask = cbor::decode(&view.task, Bound::TASK)
             .map_err(|error| format!("task {} of {}: {error}", view.number, view.sender))?;
         let holds = servers
@@ -114,11 +114,11 @@ impl Task {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use serde_bytes::{ByteArray, ByteBuf};
 
-    fn view(changed: u64) -> TaskView {
+    pub(crate) fn view(changed: u64) -> TaskView {
         let ana = AccountName::new("ana").unwrap();
         TaskView {
             asks: Vec::new(),

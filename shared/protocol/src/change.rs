@@ -4,6 +4,7 @@
 //! As with tasks, servers keep the bytes that the client made. The form is
 //! checked here; who may do what, and when, is the servers' to decide.
 
+mod merge;
 mod rules;
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -250,7 +251,8 @@ impl Verb {
 }
 
 impl Revise {
-    /// The task as it is after this change. Id and recipients stay.
+    /// The task as it is after this change, as far as this release knows its
+    /// fields. Id and recipients stay. Servers keep [`Revise::merge`].
     #[must_use]
     pub fn apply(&self, task: &NewTask) -> NewTask {
         fn or<T: Clone>(new: Option<&T>, old: &T) -> T {

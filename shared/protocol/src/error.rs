@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cbor::DecodeError;
 use crate::limit::ERROR_MESSAGE_CHARS_MAX;
+use crate::message::find::InvalidQuery;
 use crate::task::InvalidTask;
 
 /// The answer to a request.
@@ -112,6 +113,8 @@ error_codes! {
     TooLarge = "too_large", false;
     /// A field of the task breaks a rule.
     InvalidTask = "invalid_task", false;
+    /// A filter of a search breaks a rule.
+    InvalidQuery = "invalid_query", false;
     /// Not one safe token.
     InvalidName = "invalid_name", false;
     /// Some recipients do not exist, or are disabled; `names` lists each.
@@ -186,5 +189,11 @@ impl From<InvalidTask> for ErrorReply {
             InvalidTask::Field { .. } => ErrorCode::InvalidTask,
         };
         Self::new(code, error)
+    }
+}
+
+impl From<InvalidQuery> for ErrorReply {
+    fn from(error: InvalidQuery) -> Self {
+        Self::new(ErrorCode::InvalidQuery, error)
     }
 }

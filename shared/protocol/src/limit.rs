@@ -65,6 +65,12 @@ pub const POSITIONS_PER_BLOCK: u64 = 1_024;
 pub const POLL_TASKS_MAX: u32 = 500;
 /// Bytes of tasks in one answer to a poll; leaves room for the envelope.
 pub const POLL_TASKS_BYTES_MAX: usize = 700 * 1024;
+/// Characters of the text that FIND_TASKS looks for.
+pub const FIND_TEXT_CHARS_MAX: usize = 256;
+/// Words in it. In writing without blanks between words, each character counts as one.
+pub const FIND_WORDS_MAX: usize = 32;
+/// People, or labels, that one FIND_TASKS names.
+pub const FIND_NAMES_MAX: usize = 20;
 /// Names in one LOOKUP_ACCOUNTS; one page of LIST_ACCOUNTS.
 pub const ACCOUNTS_PAGE_MAX: usize = 1_000;
 

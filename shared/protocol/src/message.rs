@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod change;
+pub mod find;
 pub mod log;
 pub mod operate;
 pub mod roster;

@@ -67,11 +67,13 @@ pub enum Opcode {
     TaskHistory = 29,
     /// A home MS tells websites which accounts' tasks changed.
     TasksChanged = 30,
+    /// Client → home MS: which of the account's tasks pass these filters, and hold these words?
+    FindTasks = 31,
 }
 
 impl Opcode {
     /// Every opcode, by number.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::QueryLbForRs,
         Self::QueryLbForMs,
         Self::PingMs,
@@ -102,6 +104,7 @@ impl Opcode {
         Self::ChangeTask,
         Self::TaskHistory,
         Self::TasksChanged,
+        Self::FindTasks,
     ];
 
     /// Its number.
@@ -144,6 +147,7 @@ impl Opcode {
             Self::ChangeTask => "CHANGE_TASK",
             Self::TaskHistory => "TASK_HISTORY",
             Self::TasksChanged => "TASKS_CHANGED",
+            Self::FindTasks => "FIND_TASKS",
         }
     }
 }

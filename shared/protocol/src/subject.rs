@@ -104,6 +104,8 @@ pub enum ClientVerb {
     Change,
     /// TASK_HISTORY.
     History,
+    /// FIND_TASKS.
+    Find,
     /// NEW_ACCT.
     NewAccount,
     /// LOG_IN.
@@ -116,11 +118,12 @@ pub enum ClientVerb {
 
 impl ClientVerb {
     /// Every verb.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Poll,
         Self::Task,
         Self::Change,
         Self::History,
+        Self::Find,
         Self::NewAccount,
         Self::LogIn,
         Self::LogOut,
@@ -135,6 +138,7 @@ impl ClientVerb {
             Self::Task => "task",
             Self::Change => "change",
             Self::History => "history",
+            Self::Find => "find",
             Self::NewAccount => "new-account",
             Self::LogIn => "log-in",
             Self::LogOut => "log-out",
@@ -146,7 +150,7 @@ impl ClientVerb {
     #[must_use]
     pub const fn role(self) -> Role {
         match self {
-            Self::Poll | Self::Task | Self::Change | Self::History => Role::Ms,
+            Self::Poll | Self::Task | Self::Change | Self::History | Self::Find => Role::Ms,
             Self::NewAccount | Self::LogIn | Self::LogOut | Self::ChangePassword => Role::Rs,
         }
     }
@@ -362,6 +366,7 @@ pub const fn pattern(opcode: Opcode) -> &'static str {
         Opcode::ChangeTask => "yoshi.v1.client.<account>.change",
         Opcode::TaskHistory => "yoshi.v1.client.<account>.history",
         Opcode::TasksChanged => TASKS_CHANGED,
+        Opcode::FindTasks => "yoshi.v1.client.<account>.find",
     }
 }
 
@@ -448,6 +453,7 @@ mod tests {
             (Opcode::TaskFromClient, client(&ana(), ClientVerb::Task)),
             (Opcode::ChangeTask, client(&ana(), ClientVerb::Change)),
             (Opcode::TaskHistory, client(&ana(), ClientVerb::History)),
+            (Opcode::FindTasks, client(&ana(), ClientVerb::Find)),
             (Opcode::NewAcct, client(&ana(), ClientVerb::NewAccount)),
             (Opcode::LogIn, client(&ana(), ClientVerb::LogIn)),
             (Opcode::LogOut, client(&ana(), ClientVerb::LogOut)),

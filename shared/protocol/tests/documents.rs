@@ -121,9 +121,14 @@ mod tests {
                 vec![limit::PASSWORD_BYTES_MAX, limit::PASSWORD_CHARS_MIN],
             ),
             (
-                "tasks in one answer to a poll",
+                "tasks in one answer to a poll or a search",
                 vec![usize::try_from(limit::POLL_TASKS_MAX).unwrap()],
             ),
+            (
+                "text that is searched for",
+                vec![limit::FIND_TEXT_CHARS_MAX, limit::FIND_WORDS_MAX],
+            ),
+            ("people, labels of a search", vec![limit::FIND_NAMES_MAX]),
         ] {
             let row = rows.iter().find(|row| row[0] == what).expect(what);
             let numbers: Vec<usize> = row[1]

@@ -10,8 +10,7 @@ use async_nats::Client;
 use deadpool_postgres::Pool;
 use tokio::sync::{Notify, mpsc, watch};
 use yoshi_planted::Fault;
-use yoshi_protocol::message::log::AccountedFor;
-use yoshi_protocol::{Incarnation, Position, ServerId, cbor, subject};
+use yoshi_protocol::{Incarnation, Position, ServerId};
 
 use crate::cursor::{self, Cursor, DatabaseError};
 use crate::lineage::Lineage;
@@ -22,6 +21,7 @@ use crate::transact::{Applying, TransactError};
 use crate::{Peer, ReplicaError, Settings, Standing};
 
 mod adopt;
+mod telling;
 
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_LONGEST: Duration = Duration::from_secs(2);
@@ -130,6 +130,13 @@ impl<M: StateMachine> Applier<M> {
                     tokio::time::sleep(pause).await;
                     continue;
                 }
+                Err(Interruption::Stream(error)) if error.is_unreadable() => {
+                    tracing::error!("{error}");
+                    self.standing
+                        .send_replace(Standing::Stuck(error.to_string()));
+                    // The log may be recovered, or begin after it one day.
+                    pause = RETRY_LONGEST;
+                }
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
                     tracing::warn!(error, "the log cannot be followed; trying again");
@@ -169,7 +176,7 @@ impl<M: StateMachine> Applier<M> {
         let look_again = Arc::clone(&self.look_again);
         loop {
             let batch = tokio::select! {
-                batch = blocks.next_batch() => batch?,
+                batch = blocks.next() => batch?,
                 () = look_again.notified() => return Err(Interruption::LookAgain),
                 Ok(_) = doubt.wait_for(Option::is_some) => return Err(Interruption::LookAgain),
             };
@@ -282,77 +289,6 @@ impl<M: StateMachine> Applier<M> {
             .await;
         self.account(batch, to).await;
         Ok(())
-    }
-
-    /// The outcomes of this process's own entries.
-    fn own_outcomes(
-        &self,
-        batch: &[StoredBlock],
-        entries: &[Entry],
-        outcomes: Vec<Option<M::Outcome>>,
-    ) -> Vec<(Position, M::Outcome)> {
-        let is_own = |stored: &&StoredBlock| {
-            stored
-                .root
-                .is_some_and(|(_, life)| life == self.settings.incarnation)
-        };
-        let own: BTreeSet<u64> = batch
-            .iter()
-            .filter(is_own)
-            .map(|stored| stored.sequence)
-            .collect();
-        let positions = entries.iter().map(|entry| entry.position);
-        let told = |(position, outcome): (Position, Option<M::Outcome>)| Some((position, outcome?));
-        let all = positions.zip(outcomes).filter_map(told);
-        all.filter(|(position, _)| own.contains(&position.sequence()))
-            .collect()
-    }
-
-    /// The commit is done: everybody in this process may know.
-    async fn advance(&mut self, through: Position, outcomes: Vec<(Position, M::Outcome)>) {
-        self.cursor.applied = through;
-        self.applied.send_replace(through);
-        // The root may have ended first, at shutdown; nobody waits then.
-        let committed = Committed {
-            through,
-            log: self.cursor.incarnation,
-            outcomes,
-        };
-        drop(self.committed.send(committed).await);
-    }
-
-    /// Tells each other root once how far this server has committed.
-    async fn account(&self, batch: &[StoredBlock], through: Position) {
-        let Settings {
-            role,
-            id,
-            incarnation,
-            ..
-        } = self.settings;
-        let payload = cbor::encode(&AccountedFor {
-            server: id,
-            position: through,
-            incarnation,
-        });
-        let mut told: Vec<&str> = Vec::new();
-        for stored in batch.iter().rev() {
-            let (Some((root, life)), Some(inbox)) = (stored.root, &stored.accounted) else {
-                continue;
-            };
-            // A reply goes only where replies go, whatever the header says.
-            let is_inbox = *inbox == subject::accounted(role, root, life);
-            if root == id || !is_inbox || told.contains(&inbox.as_str()) {
-                continue;
-            }
-            told.push(inbox);
-            let published = self
-                .nats
-                .publish(inbox.clone(), payload.clone().into())
-                .await;
-            if let Err(error) = published {
-                tracing::warn!(%error, "accounted for was not sent; the next ping tells it");
-            }
-        }
     }
 }
 

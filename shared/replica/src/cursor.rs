@@ -49,9 +49,11 @@ pub async fn identity(pool: &Pool) -> Result<ServerId, DatabaseError> {
 
 /// How far this database has applied a stream, and which life of the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Cursor {
-    pub(crate) incarnation: Incarnation,
-    pub(crate) applied: Position,
+pub struct Cursor {
+    /// Which life of the stream.
+    pub incarnation: Incarnation,
+    /// How far.
+    pub applied: Position,
 }
 
 /// Reads the cursor; none if this database has never followed the stream.

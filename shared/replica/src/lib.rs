@@ -10,9 +10,10 @@
 mod applier;
 mod cursor;
 pub mod fate;
+mod gather;
 mod handle;
 mod known;
-mod lineage;
+pub mod lineage;
 pub mod machine;
 mod neighbour;
 mod publish;
@@ -23,12 +24,12 @@ mod stream;
 mod submit;
 mod transact;
 
-pub use cursor::{DatabaseError, identity, migrations};
+pub use cursor::{Cursor, DatabaseError, identity, migrations};
 pub use handle::Handle;
 pub use lineage::{Lineage, recovery};
 pub use machine::{Decision, Entry, Param, Query, StateMachine, Write, Writes};
 pub use start::{Running, StartError, start};
-pub use stream::StreamError;
+pub use stream::{StreamError, View};
 pub use yoshi_protocol::message::operate::INCARNATION_KEY;
 
 use std::time::Duration;
@@ -76,6 +77,21 @@ pub enum Standing {
     /// The stream is another one than the database was filled from, or ends
     /// before its position: it must not be consumed. The text says what to do.
     Lost(String),
+    /// The next block is one that this release cannot read: nothing is applied
+    /// from there on. The text says what to do.
+    Stuck(String),
+}
+
+impl Standing {
+    /// Why the log is not followed until somebody does something about it, and
+    /// what; none if nothing of that kind is wrong.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&str> {
+        match self {
+            Self::Lost(what) | Self::Stuck(what) => Some(what),
+            Self::CatchingUp | Self::AtTail | Self::OutOfReach => None,
+        }
+    }
 }
 
 /// An entry that every live peer has accounted for.

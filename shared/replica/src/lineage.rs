@@ -101,7 +101,7 @@ fn refilling(role: Role, own: ServerId) -> String {
 
 /// What a database may do with a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub enum Verdict {
     /// It is the log that the database was filled from.
     Follow,
     /// It continues that log.
@@ -112,17 +112,18 @@ pub(crate) enum Verdict {
 
 /// One step from a lost log to the one that continued it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Adoption {
+pub struct Adoption {
     /// The database must hold the lost log up to here, and no more.
-    pub(crate) through: Position,
+    pub through: Position,
     /// The log that continued it.
-    pub(crate) into: Incarnation,
+    pub into: Incarnation,
     /// Where the database stands in that one then: nothing lies between.
-    pub(crate) at: Position,
+    pub at: Position,
 }
 
 /// Holds a stream against what a database was filled from.
-pub(crate) fn judge(role: Role, own: ServerId, name: &str, cursor: Cursor, view: &View) -> Verdict {
+#[must_use]
+pub fn judge(role: Role, own: ServerId, name: &str, cursor: Cursor, view: &View) -> Verdict {
     let (recovery, refilling) = (recovery(role), refilling(role, own));
     if cursor.incarnation == view.incarnation {
         if cursor.applied.sequence() <= view.last {

@@ -4,7 +4,8 @@
 //! The machine does no I/O. For each batch of entries it says what it must
 //! read, decides from the rows what becomes of each entry, and says what to
 //! write. The replica runs the reads, the writes and the new position as one
-//! transaction of two round trips.
+//! transaction of two round trips; of one, if the machine knows from its own
+//! last writes all that it needs.
 
 use bytes::Bytes;
 use tokio_postgres::types::ToSql;
@@ -70,6 +71,10 @@ pub trait StateMachine: Send + Sync + 'static {
     type Batch: Send;
     /// The statements of one connection.
     type Statements: Send + Sync;
+    /// What it keeps of the rows that it has read and written over one
+    /// connection, to read less. Nobody else writes them: the cursor tells. It
+    /// ends with the connection, and so with any doubt about a commit.
+    type Memory: Default + Send;
 
     /// Prepares the machine's statements on a new connection.
     fn prepare(
@@ -79,8 +84,16 @@ pub trait StateMachine: Send + Sync + 'static {
     /// Decodes entries. Called before the database is asked for anything.
     fn decode(&self, entries: &[Entry]) -> Self::Batch;
 
-    /// What must be read to decide about the batch.
-    fn reads(&self, statements: &Self::Statements, batch: &Self::Batch) -> Vec<Query>;
+    /// What must be read to decide about the batch. Nothing, if the memory holds
+    /// it, and if what it cannot hold (that an id is new) is such that the writes
+    /// break a unique constraint where it is not so: the batch is then decided
+    /// once more with a new memory.
+    fn reads(
+        &self,
+        statements: &Self::Statements,
+        batch: &Self::Batch,
+        memory: &Self::Memory,
+    ) -> Vec<Query>;
 
     /// Decides about the batch from what was read: one `Vec<Row>` per query, in order.
     ///
@@ -91,6 +104,7 @@ pub trait StateMachine: Send + Sync + 'static {
         statements: &Self::Statements,
         batch: Self::Batch,
         rows: &[Vec<Row>],
+        memory: &mut Self::Memory,
     ) -> Result<Decision<Self::Outcome>, tokio_postgres::Error>;
 
     /// What became of entries that are committed already, after an interruption
@@ -106,7 +120,7 @@ pub trait StateMachine: Send + Sync + 'static {
         batch: Self::Batch,
         rows: &[Vec<Row>],
     ) -> Result<Vec<Option<Self::Outcome>>, tokio_postgres::Error> {
-        let decision = self.decide(statements, batch, rows)?;
+        let decision = self.decide(statements, batch, rows, &mut Self::Memory::default())?;
         Ok(decision.outcomes.into_iter().map(Some).collect())
     }
 

@@ -27,6 +27,7 @@ use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
 use serde_bytes::ByteBuf;
 use tokio::sync::watch;
+use yoshi_protocol::cbor::Bound;
 use yoshi_protocol::message::log::{BLOCK_VERSION, Block};
 use yoshi_protocol::{Incarnation, Position, cbor, header, subject};
 
@@ -131,6 +132,11 @@ impl Publisher {
             version: BLOCK_VERSION,
             incarnation: self.settings.incarnation,
         }));
+        debug_assert_eq!(
+            cbor::check(&payload, Bound::BLOCK),
+            Ok(()),
+            "what a root publishes, every server reads"
+        );
         let mut pause = RETRY_FIRST;
         loop {
             match self.attempt(&id, payload.clone()).await {

@@ -127,13 +127,19 @@ impl<T, O> Root<T, O> {
         Ok(())
     }
 
-    /// The entries of the next block, if one may be published now.
-    pub fn next_block(&mut self) -> Option<Vec<ByteBuf>> {
+    /// Whether a block may be published now.
+    #[must_use]
+    pub fn may_publish(&self) -> bool {
         let applied = self
             .stored
             .back()
             .is_none_or(|entry| entry.outcome.is_some());
-        if !self.in_flight.is_empty() || !applied {
+        self.in_flight.is_empty() && applied && !self.ready.is_empty()
+    }
+
+    /// The entries of the next block, if one may be published now.
+    pub fn next_block(&mut self) -> Option<Vec<ByteBuf>> {
+        if !self.may_publish() {
             return None;
         }
         let mut entries = Vec::new();

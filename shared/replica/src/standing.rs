@@ -47,9 +47,9 @@ impl Watch {
             } else {
                 ASK_EVERY
             };
-            // `Lost` is the applying side's finding, and only it takes it back.
+            // A refusal is the applying side's finding, and only it takes it back.
             self.standing.send_if_modified(|standing| match now {
-                Some(now) if !matches!(standing, Standing::Lost(_)) && *standing != now => {
+                Some(now) if standing.refusal().is_none() && *standing != now => {
                     *standing = now;
                     true
                 }

@@ -52,6 +52,19 @@ pub enum StartError {
     Subscribe(#[from] async_nats::SubscribeError),
 }
 
+impl StartError {
+    /// Whether it may pass by itself: Postgres or the log was away just then.
+    /// Nothing has gone into the log by then.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Database(_) => true,
+            Self::Stream(error) => matches!(error, StreamError::OutOfReach(..)),
+            Self::AnotherLog(..) | Self::Subscribe(_) => false,
+        }
+    }
+}
+
 /// A running replica. Dropping it ends it at once.
 #[derive(Debug)]
 pub struct Running {
@@ -206,7 +219,7 @@ impl Opened {
         let js = jetstream::ContextBuilder::new()
             .timeout(JETSTREAM_TIMEOUT)
             .build(nats.clone());
-        let log = Log::open(&js, &settings.stream).await?;
+        let log = Log::open(&js, &settings.stream, settings.role).await?;
         let cursor = load_cursor(settings, nats, &log, pool, peers).await?;
         let (role, id) = (settings.role, settings.id);
         let accounted = subject::accounted(role, id, settings.incarnation);

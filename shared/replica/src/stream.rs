@@ -1,25 +1,26 @@
 //! The stream that holds the log: which life of it there is, how far it
 //! reaches, and blocks out of it, in order and without a gap.
 
+mod batch;
+mod block;
+
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::{self, Context};
-use bytes::Bytes;
-use futures::{FutureExt, StreamExt};
-use yoshi_protocol::cbor::{self, Bound};
-use yoshi_protocol::message::log::{BLOCK_VERSION, BLOCK_VERSION_OLDEST, Block};
+use futures::{Stream, StreamExt};
+use yoshi_protocol::Incarnation;
+use yoshi_protocol::cbor::DecodeError;
 use yoshi_protocol::message::operate::{CONTINUES_KEY, FIRST_SEQUENCE_KEY, INCARNATION_KEY};
-use yoshi_protocol::{Incarnation, Position, ServerId, header};
+use yoshi_protocol::subject::Role;
 
-use crate::lineage::Lineage;
-use crate::machine::Entry;
+use crate::lineage::{Lineage, recovery};
+use batch::BLOCKS_PER_PULL;
+use block::Unreadable;
 
-/// Blocks that one pull asks for. At half a MiB each they bound the memory
-/// that waits for Postgres to 32 MiB.
-const BLOCKS_PER_PULL: usize = 64;
-/// Entries that one transaction applies at most, give or take a block.
-const BATCH_ENTRIES_MAX: usize = 4_096;
+pub(crate) use batch::Batches;
+pub(crate) use block::StoredBlock;
+
 /// A reader without one for twice as long starts anew: after the loss of a
 /// NATS node nothing else would tell it.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -28,16 +29,17 @@ const CONSUMER_INACTIVE: Duration = Duration::from_secs(30);
 
 /// What the stream's leader says of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct View {
-    pub(crate) incarnation: Incarnation,
+pub struct View {
+    /// Which life of the stream.
+    pub incarnation: Incarnation,
     /// The lost logs that it continues.
-    pub(crate) lineage: Lineage,
+    pub lineage: Lineage,
     /// The first sequence that it ever gave out.
-    pub(crate) begins: u64,
+    pub begins: u64,
     /// The first sequence that it still holds, or that it will hold next.
-    pub(crate) first: u64,
+    pub first: u64,
     /// The last sequence that it has given out.
-    pub(crate) last: u64,
+    pub last: u64,
 }
 
 /// Why the stream could not be read.
@@ -59,51 +61,56 @@ pub enum StreamError {
     #[error(
         "the stream {0} holds a block of version {2} at sequence {1}; start this server in that release"
     )]
-    UnknownVersion(String, u64, u8),
+    UnknownVersion(String, u64, u64),
+    /// A block of a version that this release knows is broken, or beyond the
+    /// bounds of that version. Others may read it: it is not passed over.
+    #[error(
+        "the stream {stream} holds a block of version {version} at sequence {sequence} that this \
+         release cannot read ({error}): nothing is applied from there on. Start this server in the \
+         release that wrote it; if there is none, somebody else can write to the log: change the \
+         servers' passwords of NATS, then run `{recovery}`"
+    )]
+    Unreadable {
+        /// Its name.
+        stream: String,
+        /// Where the block stands.
+        sequence: u64,
+        /// What it says of itself.
+        version: u64,
+        /// What is wrong with it.
+        error: DecodeError,
+        /// The command that continues the log without it.
+        recovery: &'static str,
+    },
     /// Messages were dropped on the way: read again from the last good one.
     #[error("the stream {0} was delivered with a gap before sequence {1}")]
     Gap(String, u64),
+}
+
+impl StreamError {
+    /// Whether it stays so until somebody does what it says: the next block
+    /// cannot be read by this release.
+    pub(crate) fn is_unreadable(&self) -> bool {
+        matches!(self, Self::UnknownVersion(..) | Self::Unreadable { .. })
+    }
 }
 
 /// One stream.
 #[derive(Clone)]
 pub(crate) struct Log {
     pub(crate) name: String,
+    role: Role,
     stream: jetstream::stream::Stream<()>,
 }
 
-/// A block as it stands in the stream.
-#[derive(Debug, Clone)]
-pub(crate) struct StoredBlock {
-    pub(crate) sequence: u64,
-    /// Who published it, in which life; none if it is not a block of this release.
-    pub(crate) root: Option<(ServerId, Incarnation)>,
-    /// The message id that its root gave it.
-    pub(crate) id: Option<String>,
-    /// Its encoded entries; none if it is not a block of this release.
-    pub(crate) entries: Vec<Bytes>,
-    /// Where its root wants to hear *accounted for*.
-    pub(crate) accounted: Option<String>,
-}
-
-impl StoredBlock {
-    /// Its entries after `applied`, with their positions.
-    pub(crate) fn entries_after(&self, applied: Position) -> impl Iterator<Item = Entry> + '_ {
-        let entries = self.entries.iter().enumerate().map(|(index, entry)| Entry {
-            position: Position::in_block(self.sequence, index),
-            bytes: entry.clone(),
-        });
-        entries.skip_while(move |entry| entry.position <= applied)
-    }
-}
-
 impl Log {
-    pub(crate) async fn open(js: &Context, name: &str) -> Result<Self, StreamError> {
+    pub(crate) async fn open(js: &Context, name: &str, role: Role) -> Result<Self, StreamError> {
         let stream = js.get_stream_no_info(name).await;
         let stream =
             stream.map_err(|error| StreamError::OutOfReach(name.to_owned(), error.to_string()))?;
         Ok(Self {
             name: name.to_owned(),
+            role,
             stream,
         })
     }
@@ -176,7 +183,13 @@ impl Log {
     /// Reads blocks from `start` on. The caller has made sure that the stream
     /// still holds `start`, or will give it out next: a consumer that starts
     /// past the end would silently skip what comes.
-    pub(crate) async fn read_from(&self, start: u64) -> Result<Blocks, StreamError> {
+    pub(crate) async fn read_from(
+        &self,
+        start: u64,
+    ) -> Result<
+        Batches<impl Stream<Item = Result<StoredBlock, StreamError>> + Unpin + use<>>,
+        StreamError,
+    > {
         let config = pull::Config {
             deliver_policy: DeliverPolicy::ByStartSequence {
                 start_sequence: start,
@@ -200,12 +213,15 @@ impl Log {
             .messages()
             .await
             .map_err(|error| self.out_of_reach(error))?;
-        Ok(Blocks {
+        let mut reading = Reading {
             name: self.name.clone(),
-            messages,
+            role: self.role,
             delivered: 0,
             next: start,
-        })
+        };
+        Ok(Batches::of(
+            messages.map(move |message| reading.accept(message)),
+        ))
     }
 
     fn out_of_reach(&self, error: impl std::fmt::Display) -> StreamError {
@@ -213,39 +229,21 @@ impl Log {
     }
 }
 
-/// The stream's blocks in order.
-pub(crate) struct Blocks {
+/// Reads what one consumer delivers.
+struct Reading {
     name: String,
-    messages: pull::Stream,
+    role: Role,
     /// Messages that this consumer has delivered: its own numbers have no gap.
     delivered: u64,
     next: u64,
 }
 
-impl Blocks {
-    /// Waits for the next block, and takes those that are there already with
-    /// it, as much as one transaction should apply.
-    pub(crate) async fn next_batch(&mut self) -> Result<Vec<StoredBlock>, StreamError> {
-        let first = self.messages.next().await;
-        let mut batch = vec![self.accept(first)?];
-        let mut entries = batch[0].entries.len();
-        while entries < BATCH_ENTRIES_MAX && batch.len() < BLOCKS_PER_PULL {
-            let Some(message) = self.messages.next().now_or_never() else {
-                break;
-            };
-            let block = self.accept(message)?;
-            entries += block.entries.len();
-            batch.push(block);
-        }
-        Ok(batch)
-    }
-
+impl Reading {
     fn accept(
         &mut self,
-        message: Option<Result<jetstream::Message, pull::MessagesError>>,
+        message: Result<jetstream::Message, pull::MessagesError>,
     ) -> Result<StoredBlock, StreamError> {
         let out_of_reach = |error: String| StreamError::OutOfReach(self.name.clone(), error);
-        let message = message.ok_or_else(|| out_of_reach("the consumer has ended".to_owned()))?;
         let message = message.map_err(|error| out_of_reach(error.to_string()))?;
         let info = message
             .info()
@@ -258,53 +256,21 @@ impl Blocks {
         }
         self.delivered = delivered;
         self.next = sequence + 1;
-        stored_block(&self.name, sequence, &message)
+        let block = StoredBlock::read(sequence, &message.payload, message.headers.as_ref());
+        block.map_err(|unreadable| self.unreadable(sequence, unreadable))
     }
-}
 
-const fn is_known(version: u8) -> bool {
-    version >= BLOCK_VERSION_OLDEST && version <= BLOCK_VERSION
-}
-
-fn stored_block(
-    stream: &str,
-    sequence: u64,
-    message: &jetstream::Message,
-) -> Result<StoredBlock, StreamError> {
-    let newer = |version| StreamError::UnknownVersion(stream.to_owned(), sequence, version);
-    let block = match cbor::decode::<Block>(&message.payload, Bound::BLOCK) {
-        Ok(block) if is_known(block.version) => Some(block),
-        Ok(block) => return Err(newer(block.version)),
-        Err(error) => match cbor::decode::<Version>(&message.payload, Bound::BLOCK) {
-            Ok(Version { version }) if !is_known(version) => return Err(newer(version)),
-            Ok(_) | Err(_) => {
-                // The same on every server of every release: it has no entries.
-                tracing::error!(sequence, %error, "the message in the log is not a block");
-                None
-            }
-        },
-    };
-    let headers = message.headers.as_ref();
-    let accounted = headers.and_then(|headers| headers.get(header::ACCOUNTED));
-    let id = headers.and_then(|headers| headers.get(async_nats::header::NATS_MESSAGE_ID));
-    let id = id.map(ToString::to_string);
-    let root = block.as_ref().map(|block| (block.root, block.incarnation));
-    let entries = block.map(|block| block.entries).unwrap_or_default();
-    let entries = entries
-        .into_iter()
-        .map(|entry| Bytes::from(entry.into_vec()))
-        .collect();
-    Ok(StoredBlock {
-        sequence,
-        root,
-        id,
-        entries,
-        accounted: accounted.map(ToString::to_string),
-    })
-}
-
-/// What blocks of every version have in common.
-#[derive(serde::Deserialize)]
-struct Version {
-    version: u8,
+    fn unreadable(&self, sequence: u64, unreadable: Unreadable) -> StreamError {
+        let stream = self.name.clone();
+        match unreadable {
+            Unreadable::Later(version) => StreamError::UnknownVersion(stream, sequence, version),
+            Unreadable::Broken(version, error) => StreamError::Unreadable {
+                stream,
+                sequence,
+                version,
+                error,
+                recovery: recovery(self.role),
+            },
+        }
+    }
 }

@@ -15,6 +15,7 @@ use yoshi_protocol::subject::{self, Role};
 
 use crate::applier::Committed;
 use crate::cursor::Cursor;
+use crate::gather::Gather;
 use crate::publish::{Fenced, Publisher, StoredAt};
 use crate::root::{Down, Root};
 use crate::{Accounted, Peer, ReplicaError, Settings, SubmitError};
@@ -64,6 +65,7 @@ pub(crate) async fn run<O: Send + 'static>(
     root.set_peers(&inputs.peers.borrow_and_update());
     let mut idle_publisher = Some(publisher);
     let mut publishing: Option<Publishing> = None;
+    let mut gather = Gather::default();
     let mut tick = tokio::time::interval(TICK);
     loop {
         tokio::select! {
@@ -100,6 +102,7 @@ pub(crate) async fn run<O: Send + 'static>(
                 metrics::gauge!("yoshi_replica_waiting_entries").set(root.waiting() as f64);
                 metrics::gauge!("yoshi_replica_unaccounted_entries").set(root.unaccounted() as f64);
             }
+            () = until(gather.until()) => {}
             () = stop_requested(&mut inputs.stopping), if !inputs.submissions.is_closed() => {
                 inputs.submissions.close();
             }
@@ -108,21 +111,28 @@ pub(crate) async fn run<O: Send + 'static>(
             // A client that has gone away does not change what happened.
             drop(ticket.send(accounted.ok_or(SubmitError::Unknown)));
         }
-        if let Some(mut publisher) = idle_publisher.take() {
-            match root.next_block() {
-                Some(entries) => {
-                    metrics::histogram!("yoshi_replica_block_entries").record(entries.len() as f64);
-                    publishing = Some(Box::pin(async move {
-                        let stored = publisher.publish(entries).await;
-                        (publisher, stored)
-                    }));
-                }
-                None => idle_publisher = Some(publisher),
-            }
+        let may_publish = idle_publisher.is_some() && root.may_publish();
+        if may_publish
+            && gather.goes(root.waiting(), root.unaccounted(), Instant::now())
+            && let Some(entries) = root.next_block()
+            && let Some(mut publisher) = idle_publisher.take()
+        {
+            metrics::histogram!("yoshi_replica_block_entries").record(entries.len() as f64);
+            publishing = Some(Box::pin(async move {
+                let stored = publisher.publish(entries).await;
+                (publisher, stored)
+            }));
         }
         if root.is_idle() && inputs.submissions.is_closed() && inputs.submissions.is_empty() {
             return Ok(());
         }
+    }
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment.into()).await,
+        None => std::future::pending().await,
     }
 }
 

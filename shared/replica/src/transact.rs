@@ -1,5 +1,6 @@
 //! One batch of entries in two round trips: read and decide; then, as one
-//! transaction, write and move the cursor. A machine that writes by several
+//! transaction, write and move the cursor. Where the machine remembers all that
+//! it needs there is nothing to read, and one is enough. A machine that writes by several
 //! statements needs a third, to commit once all of them are known to be right.
 //!
 //! Every statement of a round trip is on its way before the first answer is
@@ -7,8 +8,11 @@
 //! Whoever writes moves the cursor, and the move fails unless it starts where
 //! it was read: so nothing has changed between the reads and the commit.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use deadpool_postgres::{Object, Pool};
 use futures::future::{join_all, join3};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 use yoshi_protocol::Position;
@@ -27,11 +31,22 @@ pub(crate) enum TransactError {
     Forked { expected: u64, changed: u64 },
 }
 
+impl TransactError {
+    fn is_unique_violation(&self) -> bool {
+        let Self::Database(DatabaseError::Statement(error)) = self else {
+            return false;
+        };
+        error.code() == Some(&SqlState::UNIQUE_VIOLATION)
+    }
+}
+
 /// The one connection that applies the log, with its statements.
 pub(crate) struct Applying<M: StateMachine> {
     connection: Object,
     advance: Statement,
     statements: M::Statements,
+    /// Never locked while the database is waited for.
+    memory: Mutex<M::Memory>,
     stream: String,
 }
 
@@ -45,6 +60,7 @@ impl<M: StateMachine> Applying<M> {
             connection,
             advance,
             statements,
+            memory: Mutex::default(),
             stream: stream.to_owned(),
         })
     }
@@ -58,20 +74,42 @@ impl<M: StateMachine> Applying<M> {
         to: Position,
     ) -> Result<Vec<M::Outcome>, TransactError> {
         let batch = machine.decode(entries);
-        let rows = read(&self.connection, &machine.reads(&self.statements, &batch)).await?;
+        let reads = machine.reads(&self.statements, &batch, &self.memory());
+        let outcomes = match self.decide(machine, batch, &reads, from, to).await {
+            Err(error) if reads.is_empty() && error.is_unique_violation() => {
+                // Nothing is written. What was taken for new is not: look.
+                *self.memory() = M::Memory::default();
+                let batch = machine.decode(entries);
+                let reads = machine.reads(&self.statements, &batch, &self.memory());
+                self.decide(machine, batch, &reads, from, to).await?
+            }
+            decided => decided?,
+        };
+        assert_eq!(outcomes.len(), entries.len(), "one outcome per entry");
+        Ok(outcomes)
+    }
+
+    async fn decide(
+        &self,
+        machine: &M,
+        batch: M::Batch,
+        reads: &[Query],
+        from: Position,
+        to: Position,
+    ) -> Result<Vec<M::Outcome>, TransactError> {
+        let rows = read(&self.connection, reads).await?;
         let decision = machine
-            .decide(&self.statements, batch, &rows)
+            .decide(&self.statements, batch, &rows, &mut self.memory())
             .map_err(DatabaseError::from)?;
-        assert_eq!(
-            decision.outcomes.len(),
-            entries.len(),
-            "one outcome per entry"
-        );
         match &decision.writes {
             Writes::Each(writes) => self.commit_each(writes, from, to).await?,
             Writes::Moving(query) => self.commit_moving(query, from, to).await?,
         }
         Ok(decision.outcomes)
+    }
+
+    fn memory(&self) -> MutexGuard<'_, M::Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What became of entries that are committed already, as far as that can
@@ -82,7 +120,7 @@ impl<M: StateMachine> Applying<M> {
         entries: &[Entry],
     ) -> Result<Vec<Option<M::Outcome>>, DatabaseError> {
         let batch = machine.decode(entries);
-        let queries = machine.reads(&self.statements, &batch);
+        let queries = machine.reads(&self.statements, &batch, &M::Memory::default());
         let rows = read(&self.connection, &queries).await?;
         Ok(machine.recall(&self.statements, batch, &rows)?)
     }

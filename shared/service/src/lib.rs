@@ -5,6 +5,7 @@
 //! server does.
 
 mod args;
+mod beginning;
 pub mod database;
 mod discovery;
 mod health;
@@ -18,6 +19,7 @@ mod storage;
 mod telemetry;
 
 pub use args::{ConfigurationError, HasServerArgs, LogFormat, ServerArgs};
+pub use beginning::Beginning;
 pub use discovery::Discovery;
 pub use health::Health;
 pub use run::{Context, run_server};

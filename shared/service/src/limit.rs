@@ -10,6 +10,10 @@ pub const METRICS_UPKEEP_SECONDS: u64 = 5;
 /// Bytes of a password file.
 pub const PASSWORD_FILE_BYTES_MAX: u64 = 4 * 1024;
 
+/// Seconds that a server goes on trying to begin while Postgres or the log is away.
+pub const BEGIN_SECONDS: u64 = 30;
+/// Milliseconds between two such tries.
+pub const BEGIN_PAUSE_MILLIS: u64 = 500;
 /// Milliseconds between two attempts to reach NATS or Postgres at start.
 pub const CONNECT_RETRY_MILLIS: u64 = 250;
 /// Seconds that one attempt to reach NATS may take.

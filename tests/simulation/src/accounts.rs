@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use registration_server::rules::{self, Account, Done, Outcome, Primary, WorkingSet};
+use registration_server::rules::{self, Account, Done, Entry, Outcome, Primary, WorkingSet};
 use uuid::Uuid;
 use yoshi_protocol::message::log::{AccountEntry, AccountOp};
 use yoshi_protocol::{AccountName, Position};
@@ -33,6 +33,12 @@ pub(crate) struct Change {
     log: Vec<(Position, AccountEntry)>,
 }
 
+/// An entry as the rules see it.
+fn read(entry: &AccountEntry) -> Entry {
+    let entry = entry.clone().try_into();
+    entry.expect("nobody here makes a broken one")
+}
+
 impl Accounts {
     /// Whether an operation was applied.
     #[must_use]
@@ -43,18 +49,19 @@ impl Accounts {
     fn working_set(&self, entries: &[(Position, Option<AccountEntry>)]) -> WorkingSet {
         let mut set = WorkingSet::new(self.primary);
         for entry in entries.iter().filter_map(|(_, entry)| entry.as_ref()) {
-            if let Some(name) = rules::account_of(&entry.op)
+            let entry = read(entry);
+            if let Some(name) = entry.operation.account()
                 && let Some(account) = self.accounts.get(name)
             {
                 set.load_account(name.clone(), account.clone());
             }
             if let Some(position) = self.done.get(&entry.id) {
-                let op = self.log[position].op.clone();
+                let operation = read(&self.log[position]).operation;
                 set.load_done(
                     entry.id,
                     Done {
                         position: *position,
-                        op,
+                        operation,
                     },
                 );
             }
@@ -86,6 +93,7 @@ impl Rows for Accounts {
             {
                 taken.epoch = set.primary().epoch;
             }
+            let taken = taken.as_ref().map(read);
             outcomes.push(rules::apply(&mut set, *position, taken.as_ref()));
         }
         let recorded = set.recorded().iter().map(|(position, _)| *position);

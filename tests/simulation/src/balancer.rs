@@ -9,7 +9,7 @@ use yoshi_protocol::{AccountName, ErrorCode};
 
 use crate::bug::Bug;
 use crate::clock::{MILLI, Micros, SECOND};
-use crate::message::{Addr, Answer, Message, Request, Value};
+use crate::message::{Addr, Answer, Ask, Message, Request, Value};
 use crate::node::{Context, Out, Timer};
 
 const LISTEN: Micros = 1_300 * MILLI;
@@ -20,6 +20,10 @@ const JETSTREAM: Micros = 2 * SECOND;
 const ASSIGN: Micros = 5 * SECOND;
 const RETRY_FIRST: Micros = 20 * MILLI;
 const RETRY_LONGEST: Micros = 640 * MILLI;
+/// How often the bucket's leader is asked whether it is there.
+const BUCKET_ASK: Micros = SECOND;
+/// Questions in a row without an answer after which the bucket is out of reach.
+const BUCKET_FAILURES_MAX: u32 = 3;
 /// How long a watch may be silent before it is begun again.
 const WATCH_SILENT: Micros = 3 * SECOND;
 
@@ -53,6 +57,9 @@ pub(crate) struct Balancer {
     watch_heard: Micros,
     synced: bool,
     listened: bool,
+    /// The question to the bucket's leader that is under way.
+    bucket_ask: u64,
+    bucket_failures: u32,
     tokens: u64,
 }
 
@@ -73,11 +80,14 @@ impl Balancer {
             watch_heard: context.now,
             synced: false,
             listened: false,
+            bucket_ask: 0,
+            bucket_failures: 0,
             tokens: life << 40,
         };
         balancer.begin_watch(context);
         context.after(LISTEN, Timer::Listened);
         context.after(SWEEP, Timer::Sweep);
+        balancer.ask_bucket(context);
         balancer
     }
 
@@ -113,6 +123,9 @@ impl Balancer {
             }
             Message::Request(request) => self.request(context, request),
             Message::Stored { token, revision } => self.written(context, token, revision),
+            Message::Got { token, .. } if token == self.bucket_ask => {
+                self.bucket_answered(context, true);
+            }
             Message::Got {
                 token,
                 revision,
@@ -147,6 +160,10 @@ impl Balancer {
                 context.after(SPREAD, Timer::Spread);
             }
             Timer::Assign(token) => self.late(context, token),
+            Timer::Bucket => self.ask_bucket(context),
+            Timer::BucketAsk(token) if token == self.bucket_ask => {
+                self.bucket_answered(context, false);
+            }
             _ => {}
         }
     }
@@ -162,6 +179,38 @@ impl Balancer {
                 token: self.watch,
             },
         );
+    }
+
+    /// Asks the bucket's leader whether it is there (`stopgap.rs`).
+    fn ask_bucket(&mut self, context: &mut Context<'_>) {
+        let token = self.token();
+        self.bucket_ask = token;
+        let get = Message::Get {
+            from: Addr::Lb(self.index),
+            token,
+            key: String::new(),
+        };
+        context.send(Addr::Hub, get);
+        context.after(JETSTREAM, Timer::BucketAsk(token));
+    }
+
+    fn bucket_answered(&mut self, context: &mut Context<'_>, is_there: bool) {
+        self.bucket_ask = 0;
+        self.bucket_failures = match is_there {
+            true => 0,
+            false => (self.bucket_failures + 1).min(BUCKET_FAILURES_MAX),
+        };
+        self.view.bucket_lost = self.bucket_failures == BUCKET_FAILURES_MAX;
+        context.after(BUCKET_ASK, Timer::Bucket);
+    }
+
+    /// Whom to ask without the log. A task that is queued already is not queued anew.
+    fn stopgap(&self, request: &Request) -> Option<Affinity> {
+        match request.ask {
+            Ask::Outbox(_) => None,
+            Ask::Send(_) | Ask::Change(_) => self.view.stopgap(&request.account, false),
+            Ask::Poll(_) => self.view.stopgap(&request.account, true),
+        }
     }
 
     fn token(&mut self) -> u64 {
@@ -181,7 +230,8 @@ impl Balancer {
     }
 
     fn request(&mut self, context: &mut Context<'_>, request: Request) {
-        match self.view.route(&request.account) {
+        let home = self.view.route(&request.account);
+        match home.or_else(|| self.stopgap(&request)) {
             Some(home) => forward(context, request, home),
             None => self.assign(context, request.account.clone(), Some(request)),
         }

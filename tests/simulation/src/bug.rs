@@ -28,6 +28,24 @@ pub enum Bug {
     AssignWithoutCompare,
     /// A server serves as soon as it has started.
     ServesBeforeTail,
+    /// A change is acknowledged when it is decided, and not committed anywhere.
+    ChangeBeforeCommit,
+    /// The ids of earlier changes are forgotten at a restart.
+    ChangeDedupeInMemory,
+    /// A step that was taken back can be taken back again.
+    UndoTwice,
+    /// A task is reported queued when its way into the outbox has only begun.
+    QueuedBeforeCommit,
+    /// What has left the outbox is there again after a restart, and is sent under another id.
+    OutboxSentTwice,
+    /// The outbox sends an account's newest task first.
+    OutboxOrderLost,
+    /// A lost log is continued from where the first server stands, not the furthest.
+    RecoveredFromAny,
+    /// A server takes up the log that continues its own before it is levelled.
+    AdoptsUnlevelled,
+    /// The log that continues a lost one gives out the same sequences again.
+    SequencesReused,
     /// A primary registration server goes on after its lease has ended.
     PrimaryOutlivesLease,
     /// The accounts log takes entries of a deposed primary.
@@ -36,7 +54,7 @@ pub enum Bug {
 
 impl Bug {
     /// Those of message servers, load balancers and the tasks log.
-    pub const TASKS: [Self; 12] = [
+    pub const TASKS: [Self; 21] = [
         Self::AccountedBeforeCommit,
         Self::AccountedOnReceipt,
         Self::NoEpochCheck,
@@ -49,6 +67,15 @@ impl Bug {
         Self::NextBlockWhileUnknown,
         Self::AssignWithoutCompare,
         Self::ServesBeforeTail,
+        Self::ChangeBeforeCommit,
+        Self::ChangeDedupeInMemory,
+        Self::UndoTwice,
+        Self::QueuedBeforeCommit,
+        Self::OutboxSentTwice,
+        Self::OutboxOrderLost,
+        Self::RecoveredFromAny,
+        Self::AdoptsUnlevelled,
+        Self::SequencesReused,
     ];
     /// Those of registration servers and the accounts log.
     pub const ACCOUNTS: [Self; 2] = [Self::PrimaryOutlivesLease, Self::AnyPrimaryWrites];

@@ -1,9 +1,11 @@
 //! What a server's Postgres holds: rows and a position that change together,
 //! in transactions that a crash leaves whole or undone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use yoshi_protocol::{Incarnation, Position, ServerId};
+use yoshi_protocol::{Position, ServerId};
+pub(crate) use yoshi_replica::Cursor;
+use yoshi_replica::Lineage;
 
 use crate::bug::Bug;
 use crate::message::{Decoded, Page};
@@ -22,6 +24,13 @@ pub(crate) trait Rows: Default {
         bug: Option<Bug>,
     ) -> (Vec<Self::Outcome>, Self::Change);
 
+    /// What became of entries that are applied already; none of those of which
+    /// that is not kept.
+    fn recall(&self, entries: &[(Position, Decoded)]) -> Vec<Option<Self::Outcome>> {
+        let (outcomes, _) = self.decide(entries, None);
+        outcomes.into_iter().map(Some).collect()
+    }
+
     /// Writes a change.
     fn write(&mut self, change: Self::Change);
 
@@ -37,22 +46,21 @@ pub(crate) trait Rows: Default {
     fn restarted(&mut self, bug: Option<Bug>);
 }
 
-/// How far a database has applied which stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Cursor {
-    /// Which stream.
-    pub(crate) incarnation: Incarnation,
-    /// How far.
-    pub(crate) applied: Position,
+/// Where a transaction finds the cursor, and where it leaves it.
+#[derive(Debug, Clone)]
+struct Move {
+    from: Cursor,
+    to: Cursor,
+    /// Of a log that is taken up: the lost logs that it continues.
+    lineage: Option<Lineage>,
 }
 
-/// A transaction under way. Its first piece moves the cursor.
+/// A transaction under way. Its first piece moves the cursor, if anything does.
 #[derive(Debug)]
 struct Transaction<C> {
-    from: Position,
-    to: Position,
+    moves: Option<Move>,
     pieces: Vec<C>,
-    moved: bool,
+    begun: bool,
 }
 
 /// One server's database.
@@ -64,6 +72,10 @@ pub(crate) struct Disk<R: Rows> {
     pub(crate) rows: R,
     /// The position; none before the first start.
     pub(crate) cursor: Option<Cursor>,
+    /// The lost logs that the one it was filled from continues.
+    pub(crate) lineage: Lineage,
+    /// The servers that it has ever replicated with.
+    pub(crate) known: BTreeSet<ServerId>,
     open: BTreeMap<u64, Transaction<R::Change>>,
     begun: u64,
 }
@@ -76,6 +88,8 @@ impl<R: Rows> Disk<R> {
             id,
             rows: R::default(),
             cursor: None,
+            lineage: Lineage::default(),
+            known: BTreeSet::new(),
             open: BTreeMap::new(),
             begun: 0,
         }
@@ -94,16 +108,35 @@ impl<R: Rows> Disk<R> {
         } else {
             vec![change]
         };
+        let cursor = self.cursor.expect("a transaction has a cursor to move");
+        let at = |applied| Cursor { applied, ..cursor };
+        let moves = Move {
+            from: at(from),
+            to: at(to),
+            lineage: None,
+        };
+        self.open(Some(moves), pieces)
+    }
+
+    /// Begins to take up the log that continues the own one.
+    pub(crate) fn begin_adoption(&mut self, from: Cursor, to: Cursor, lineage: Lineage) -> u64 {
+        let lineage = Some(lineage);
+        self.open(Some(Move { from, to, lineage }), Vec::new())
+    }
+
+    /// Begins a transaction that is not about the log.
+    pub(crate) fn begin_aside(&mut self, change: R::Change) -> u64 {
+        self.open(None, vec![change])
+    }
+
+    fn open(&mut self, moves: Option<Move>, pieces: Vec<R::Change>) -> u64 {
         self.begun += 1;
-        self.open.insert(
-            self.begun,
-            Transaction {
-                from,
-                to,
-                pieces,
-                moved: false,
-            },
-        );
+        let transaction = Transaction {
+            moves,
+            pieces,
+            begun: false,
+        };
+        self.open.insert(self.begun, transaction);
         self.begun
     }
 
@@ -112,18 +145,15 @@ impl<R: Rows> Disk<R> {
     /// does not stand where the transaction began.
     pub(crate) fn commit(&mut self, number: u64) -> Option<(bool, bool)> {
         let transaction = self.open.get_mut(&number)?;
-        if !transaction.moved {
-            let cursor = self
-                .cursor
-                .as_mut()
-                .expect("a transaction has a cursor to move");
-            if cursor.applied != transaction.from {
+        if let Some(Move { from, to, lineage }) = transaction.moves.take() {
+            if self.cursor != Some(from) {
                 self.open.remove(&number);
                 return Some((false, false));
             }
-            cursor.applied = transaction.to;
-            transaction.moved = true;
+            self.cursor = Some(to);
+            self.lineage = lineage.unwrap_or_else(|| std::mem::take(&mut self.lineage));
         }
+        transaction.begun = true;
         if !transaction.pieces.is_empty() {
             self.rows.write(transaction.pieces.remove(0));
         }
@@ -136,7 +166,7 @@ impl<R: Rows> Disk<R> {
 
     /// The transactions under way.
     #[must_use]
-    pub(crate) fn open(&self) -> Vec<u64> {
+    pub(crate) fn under_way(&self) -> Vec<u64> {
         self.open.keys().copied().collect()
     }
 
@@ -144,7 +174,7 @@ impl<R: Rows> Disk<R> {
     /// commit was on the way already (`late`).
     pub(crate) fn crash(&mut self, late: bool) {
         if late {
-            self.open.retain(|_, transaction| !transaction.moved);
+            self.open.retain(|_, transaction| !transaction.begun);
         } else {
             self.open.clear();
         }

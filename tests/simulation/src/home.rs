@@ -1,53 +1,64 @@
 //! A message server: the replica, its place among the others
 //! (`membership.rs`), and what it answers (`requests.rs`, `send.rs`,
-//! `poll.rs`).
+//! `change.rs`, `poll.rs`, `outbox.rs`).
 
 mod answers;
+mod entries;
 mod membership;
+mod outbox;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use message_server::footing::Footing;
+use message_server::machine;
 use message_server::roster::Roster;
 use message_server::rules::Outcome;
 use yoshi_protocol::message::roster::{DownReason, MsDown, MsState};
 use yoshi_protocol::{Incarnation, Position};
-use yoshi_replica::Accounted;
 use yoshi_replica::root::Down;
 
 use crate::bug::Bug;
 use crate::clock::{MILLI, Micros, SECOND};
-use crate::disk::{Disk, Rows as _};
-use crate::message::{Message, Request};
+use crate::disk::Disk;
+use crate::driver::{Asked, Driver};
+use crate::message::{Ask, Decoded, Message, Request};
 use crate::node::{Context, Out, Timer};
-use crate::replica::{Effect, Hands, Input, Replica, outward};
+use crate::replica::{Effect, Input};
 use crate::tasks::Tasks;
 use membership::Place;
+use outbox::Outbox;
 
 const PING_EVERY: Micros = SECOND;
 const NEWS_EVERY: Micros = 250 * MILLI;
 
-/// One life of the process.
+/// What one life of the process knows.
 pub(crate) struct Process {
-    pub(crate) replica: Replica<Tasks>,
     roster: Roster,
     place: Place,
     state: MsState,
-    /// Tasks on their way through the log, by ticket.
+    footing: Footing,
+    outbox: Outbox,
+    /// Entries on their way through the log, by ticket.
     tickets: BTreeMap<u64, Request>,
     /// Polls that wait for this server to reach their cursor.
     waiting: BTreeMap<u64, Request>,
     next_ticket: u64,
 }
 
+impl Process {
+    fn ticket(&mut self) -> u64 {
+        self.next_ticket += 1;
+        self.next_ticket
+    }
+}
+
 /// A message server and its database.
 pub(crate) struct Home {
-    pub(crate) disk: Disk<Tasks>,
-    pub(crate) process: Option<Process>,
+    pub(crate) driver: Driver<Tasks>,
+    process: Option<Process>,
     index: usize,
-    beta: Duration,
     bug: Option<Bug>,
-    lives: u64,
 }
 
 impl Home {
@@ -55,48 +66,39 @@ impl Home {
     #[must_use]
     pub(crate) fn new(index: usize, disk: Disk<Tasks>, beta: Duration, bug: Option<Bug>) -> Self {
         Self {
-            disk,
+            driver: Driver::new(disk, beta, bug),
             process: None,
             index,
-            beta,
             bug,
-            lives: 0,
         }
     }
 
     /// Starts the process. The stream was asked for its incarnation.
     pub(crate) fn start(&mut self, context: &mut Context<'_>, stream: Incarnation) {
-        self.lives += 1;
-        let life = Incarnation(context.random.uuid());
-        let mut effects = VecDeque::new();
-        if self.lives > 1 {
-            self.disk.rows.restarted(self.bug);
-        }
-        let mut hands = Hands {
-            now: context.instant(),
-            disk: &mut self.disk,
-            effects: &mut effects,
-        };
-        let replica = Replica::start(
-            &mut hands,
-            life,
-            self.beta,
-            stream,
-            self.lives << 40,
-            self.bug,
-        );
+        let asked = self.driver.start(context, stream);
         self.process = Some(Process {
-            replica,
             roster: Roster::default(),
             place: Place::default(),
             state: MsState::Joining,
+            footing: Footing::Log,
+            outbox: Outbox::default(),
             tickets: BTreeMap::new(),
             waiting: BTreeMap::new(),
-            next_ticket: self.lives << 40,
+            next_ticket: self.driver.numbers(),
         });
-        self.perform(context, effects);
+        self.look_into_outbox(context);
+        if self.driver.is_restarted() {
+            self.forget_what_was_sent();
+        }
+        self.perform(context, asked);
         self.tick(context);
         context.after(NEWS_EVERY, Timer::News);
+    }
+
+    /// The process has ended.
+    pub(crate) fn stop(&mut self, late: bool) {
+        self.driver.stop(late);
+        self.process = None;
     }
 
     /// Something came in.
@@ -105,43 +107,15 @@ impl Home {
             Message::Ping(ping) => self.heard_ping(context, ping),
             Message::Down(down) => self.heard_down(context, down),
             // A server whose disk was wiped is another one, and hears other subjects.
-            Message::ToHome(server, ..) if server != self.disk.id => {}
+            Message::ToHome(server, ..) if server != self.driver.disk.id => {}
             Message::ToHome(_, request, epoch) => self.request(context, request, Some(epoch)),
             Message::Request(request) => self.request(context, request, None),
-            Message::AskPage {
-                from,
-                token,
-                since,
-                stream,
-            } => self.give_page(context, from, token, since, stream),
-            Message::Accounted {
-                to,
-                server,
-                life,
-                position,
-            } if self.is_life(to) => self.feed(context, Input::Accounted(server, life, position)),
-            Message::Published { token, result } => {
-                self.feed(context, Input::Published(token, result))
+            Message::Answer { number, answer } => self.sent_out(context, number, &answer),
+            message => {
+                self.watched(context, |driver, context| {
+                    driver.take(context, message).unwrap_or_default()
+                });
             }
-            Message::Last { token, last } => self.feed(context, Input::Last(token, last)),
-            Message::View { token, view } => self.feed(context, Input::View(token, view)),
-            Message::Block {
-                consumer,
-                delivered,
-                block,
-            } => {
-                self.feed(
-                    context,
-                    Input::Block {
-                        consumer,
-                        delivered,
-                        block,
-                    },
-                );
-            }
-            Message::Heartbeat { consumer } => self.feed(context, Input::Heartbeat(consumer)),
-            Message::Page { token, page } => self.feed(context, Input::Page(token, page)),
-            _ => {}
         }
     }
 
@@ -152,34 +126,39 @@ impl Home {
             Timer::Ping => self.tick(context),
             Timer::News => self.news(context),
             Timer::Request(ticket) => self.request_is_late(context, ticket),
+            Timer::Outbox(number) => self.sending_is_late(context, number),
             _ => {}
         }
     }
 
     /// A transaction has ended.
     pub(crate) fn on_committed(&mut self, context: &mut Context<'_>, transaction: u64, held: bool) {
-        self.feed(context, Input::Committed(transaction, held));
-    }
-
-    fn is_life(&self, life: Incarnation) -> bool {
-        let process = self.process.as_ref();
-        process.is_some_and(|process| process.replica.life == life)
+        if !self.outbox_committed(context, transaction, held) {
+            self.feed(context, Input::Committed(transaction, held));
+        }
     }
 
     fn feed(&mut self, context: &mut Context<'_>, input: Input) {
-        let mut effects = VecDeque::new();
-        let Some(process) = &mut self.process else {
+        self.watched(context, |driver, context| driver.feed(context, input));
+    }
+
+    /// Lets the replica do something, and sees whether this server's place changed.
+    fn watched(
+        &mut self,
+        context: &mut Context<'_>,
+        act: impl FnOnce(&mut Driver<Tasks>, &mut Context<'_>) -> Asked<Tasks>,
+    ) {
+        let stand = |driver: &Driver<Tasks>| {
+            let replica = driver.replica.as_ref();
+            replica.map(|replica| (replica.applied, replica.standing.clone()))
+        };
+        let before = stand(&self.driver);
+        let asked = act(&mut self.driver, context);
+        let after = stand(&self.driver);
+        self.perform(context, asked);
+        let (Some(before), Some(after)) = (before, after) else {
             return;
         };
-        let before = (process.replica.applied, process.replica.standing.clone());
-        let mut hands = Hands {
-            now: context.instant(),
-            disk: &mut self.disk,
-            effects: &mut effects,
-        };
-        process.replica.on(&mut hands, input);
-        let after = (process.replica.applied, process.replica.standing.clone());
-        self.perform(context, effects);
         if before.0 != after.0 {
             self.serve_waiting(context);
         }
@@ -190,29 +169,23 @@ impl Home {
 
     /// Gives the replica the peers that the roster knows.
     fn publish_peers(&mut self, context: &mut Context<'_>) {
-        let mut effects = VecDeque::new();
-        let Some(process) = &mut self.process else {
-            return;
-        };
-        let peers = process.roster.peers();
-        let mut hands = Hands {
-            now: context.instant(),
-            disk: &mut self.disk,
-            effects: &mut effects,
-        };
-        process.replica.set_peers(&mut hands, peers);
-        self.perform(context, effects);
-    }
-
-    fn perform(&mut self, context: &mut Context<'_>, effects: VecDeque<Effect<Outcome>>) {
         let Some(process) = &self.process else {
             return;
         };
-        let life = process.replica.life;
-        for effect in effects {
-            match outward(context, life, &self.disk, effect) {
-                Some(Effect::Done(ticket, accounted)) => self.done(context, ticket, accounted),
-                Some(Effect::Down(Down { id, incarnation })) => {
+        let peers = process.roster.peers();
+        let asked = self.driver.set_peers(context, peers);
+        self.perform(context, asked);
+    }
+
+    fn perform(&mut self, context: &mut Context<'_>, asked: Asked<Tasks>) {
+        for effect in asked {
+            match effect {
+                Effect::Done(ticket, accounted) => {
+                    let outcome = accounted.map(|accounted| accounted.outcome);
+                    self.done(context, ticket, outcome);
+                }
+                Effect::Decided(entry, outcome) => self.decided(context, &entry, outcome),
+                Effect::Down(Down { id, incarnation }) => {
                     let report = MsDown {
                         id,
                         reason: DownReason::Timeout,
@@ -220,30 +193,39 @@ impl Home {
                     };
                     context.out.push(Out::ToAll(Message::Down(report)));
                 }
-                Some(_) | None => {}
+                _ => {}
             }
         }
     }
 
-    fn done(
-        &mut self,
-        context: &mut Context<'_>,
-        ticket: u64,
-        accounted: Option<Accounted<Outcome>>,
-    ) {
+    fn done(&mut self, context: &mut Context<'_>, ticket: u64, outcome: Option<Outcome>) {
         let Some(process) = &mut self.process else {
             return;
         };
         if let Some(request) = process.tickets.remove(&ticket) {
-            answers::settle(context, &request, accounted);
+            answers::settle(context, &request, outcome);
         }
     }
 
-    /// How far it has applied the log, for the checks.
+    /// A planted mistake: a change is acknowledged before its commit.
+    fn decided(&mut self, context: &mut Context<'_>, entry: &Decoded, outcome: Outcome) {
+        let (Decoded::Task(entry), Some(process)) = (entry, &self.process) else {
+            return;
+        };
+        let machine::Decoded::Change(entry) = &**entry else {
+            return;
+        };
+        let is_it = |request: &Request| matches!(&request.ask, Ask::Change(content) if *content == entry.content);
+        let mut tickets = process.tickets.iter();
+        let ticket = tickets.find(|(_, request)| is_it(request));
+        if let Some(ticket) = ticket.map(|(ticket, _)| *ticket) {
+            self.done(context, ticket, Some(outcome));
+        }
+    }
+
+    /// How far the database has applied the log, for the checks.
     #[must_use]
     pub(crate) fn applied(&self) -> Position {
-        self.disk
-            .cursor
-            .map_or(Position::ZERO, |cursor| cursor.applied)
+        self.driver.applied()
     }
 }

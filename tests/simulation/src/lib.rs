@@ -15,6 +15,7 @@ mod check;
 mod client;
 mod clock;
 mod disk;
+mod driver;
 mod history;
 mod home;
 mod hub;

@@ -3,13 +3,15 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
-use message_server::rules::{Proof, Send, SendEntry};
+use message_server::machine;
+use message_server::rules::{Change, ChangeEntry, Proof, Send, SendEntry};
 use registration_server::election::LeaseView;
 use yoshi_protocol::message::log::AccountEntry;
 use yoshi_protocol::message::roster::{
     Affinity, MsDown, NewPrimReg, PingMs, PrimaryLease, RsHeartbeat,
 };
 use yoshi_protocol::{AccountName, Epoch, ErrorCode, Incarnation, Position, ServerId, TaskId};
+use yoshi_replica::View;
 
 /// A node. What none of them is, is NATS: the hub between all of them, with
 /// the two logs and the bucket.
@@ -30,8 +32,8 @@ pub(crate) enum Addr {
 /// An entry of a log, decoded when it was stored: the same for every reader.
 #[derive(Debug, Clone)]
 pub(crate) enum Decoded {
-    /// Of the tasks log; none if it could not be read.
-    Task(Option<Rc<SendEntry>>),
+    /// Of the tasks log.
+    Task(Rc<machine::Decoded>),
     /// Of the accounts log.
     Account(Option<AccountEntry>),
 }
@@ -51,17 +53,6 @@ pub(crate) struct StoredBlock {
     pub(crate) id: String,
     /// Its entries with their positions.
     pub(crate) entries: Vec<(Position, Decoded)>,
-}
-
-/// Which life of the stream, and what it holds.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct View {
-    /// Which life.
-    pub(crate) incarnation: Incarnation,
-    /// The first sequence that it still holds, or will hold next.
-    pub(crate) first: u64,
-    /// The last that it has given out.
-    pub(crate) last: u64,
 }
 
 /// How a publish ended.
@@ -89,7 +80,11 @@ pub(crate) struct Page {
 pub(crate) enum Ask {
     /// TASK_FROM_CLIENT: the encoded task.
     Send(Bytes),
-    /// CLIENT_POLL_MS: the inbox after a position.
+    /// CHANGE_TASK: the encoded change.
+    Change(Bytes),
+    /// OUTBOX_TO_HOME: a task that waited in some server's outbox.
+    Outbox(Bytes),
+    /// CLIENT_POLL_MS: what changed for the account after a position.
     Poll(Position),
 }
 
@@ -106,15 +101,28 @@ pub(crate) struct Request {
     pub(crate) ask: Ask,
 }
 
+/// A task as a poll shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shown {
+    /// The position of its latest change for the account.
+    pub(crate) changed: Position,
+    /// Which.
+    pub(crate) id: TaskId,
+    /// How often it was revised.
+    pub(crate) revision: u32,
+}
+
 /// What a home answers.
 #[derive(Debug, Clone)]
 pub(crate) enum Answer {
-    /// The task is accounted for.
+    /// The task or change is accounted for.
     Receipt(Proof),
-    /// What an account was asked.
+    /// The task is in the outbox of this server, which alone has it.
+    Queued(ServerId),
+    /// What changed for an account.
     Polled {
-        /// Tasks with their positions, in order.
-        tasks: Vec<(Position, TaskId)>,
+        /// Tasks in the order of their latest changes.
+        tasks: Vec<Shown>,
         /// Where the next poll goes on.
         cursor: Position,
         /// Whether the server may lack what was accounted for elsewhere.
@@ -212,6 +220,14 @@ pub(crate) enum Message {
     AskView { from: Addr, token: u64 },
     /// Its answer.
     View { token: u64, view: View },
+    /// To the stream: which block stands at a sequence?
+    AskId {
+        from: Addr,
+        token: u64,
+        sequence: u64,
+    },
+    /// Its answer: the message id.
+    Id { token: u64, id: Option<String> },
     /// To the stream: deliver from here on.
     Read {
         from: Addr,
@@ -293,6 +309,19 @@ pub(crate) fn lease_view(revision: u64, value: Option<Value>) -> LeaseView {
         Some(Value::Affinity(_)) | None => None,
     };
     LeaseView { revision, holder }
+}
+
+/// A change as the neighbours' log holds it.
+#[must_use]
+pub(crate) fn changed_again(change: &Change) -> ChangeEntry {
+    ChangeEntry {
+        position: change.position,
+        at: change.at,
+        epoch: change.epoch,
+        account: change.account.clone(),
+        content: change.content.clone(),
+        change: yoshi_protocol::TaskChange::decode_logged(&change.content).expect("it was applied"),
+    }
 }
 
 /// A send as the neighbours' log holds it.

@@ -20,6 +20,12 @@ pub(crate) enum Timer {
     News,
     /// A request was not done in time.
     Request(u64),
+    /// A task of the outbox was not answered.
+    Outbox(u64),
+    /// A load balancer's look at the bucket.
+    Bucket,
+    /// The bucket was not answered.
+    BucketAsk(u64),
     /// A load balancer's look at who is silent.
     Sweep,
     /// A load balancer's look at who has lost a home.
@@ -67,6 +73,8 @@ pub(crate) struct Context<'a> {
     pub(crate) now: Micros,
     /// Its machine's clocks.
     pub(crate) clock: Clock,
+    /// How often its connection to NATS was made anew.
+    pub(crate) connects: u64,
     /// Chance.
     pub(crate) random: &'a mut Random,
     /// What it does, in order.

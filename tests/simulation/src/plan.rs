@@ -37,8 +37,13 @@ pub(crate) enum Fault {
     },
     /// NATS is killed and started again.
     KillHub { down: Micros },
+    /// NATS is killed, and its disk has lost the last blocks of the tasks log, or
+    /// all of it. Somebody recovers it.
+    LoseLog { tail: Option<usize>, down: Micros },
     /// Half of the stream's acknowledgements get lost.
     LoseAcks { lasts: Micros },
+    /// NATS passes messages on, and has no leader for its logs and its bucket.
+    LoseQuorum { lasts: Micros },
     /// Commits take longer.
     SlowDisk {
         node: Addr,
@@ -83,6 +88,15 @@ pub(crate) const BEGIN: Micros = 4 * SECOND;
 /// How long after healing the last operations begin, which must succeed.
 pub(crate) const LAST: Micros = 12 * SECOND;
 const QUIET: Micros = 2 * SECOND;
+/// How long it takes to recover a log, once every server is there.
+const RECOVERY: Micros = 12 * SECOND;
+
+/// What happens once in a run at most.
+#[derive(Debug, Default)]
+struct Once {
+    wiped: bool,
+    lost_log: bool,
+}
 
 impl Plan {
     /// A run of message servers, load balancers and senders.
@@ -154,35 +168,67 @@ impl Plan {
 
     fn add_faults(&mut self, random: &mut Random, nodes: &[Addr]) {
         let mut at = BEGIN + QUIET;
-        let mut wiped = false;
+        let mut once = Once::default();
         let mut healed = at;
         for _ in 0..random.between(2, 7) {
             at += random.between(200 * MILLI, 5 * SECOND);
-            let fault = self.fault(random, nodes, &mut wiped);
+            let fault = self.fault(random, nodes, &mut once);
             healed = healed.max(at + fault.lasts());
             self.faults.push((at, fault));
+            if let Fault::LoseQuorum { lasts } = fault
+                && random.percent(50)
+            {
+                healed = healed.max(self.add_to_degraded(random, nodes, at, lasts));
+            }
         }
+        // In the order of their beginnings, as they are read.
+        self.faults.sort_by_key(|(begins, _)| *begins);
         self.healed = healed + SECOND;
         // β may have to pass once before the last operations can succeed.
         let last = LAST + if self.registrars > 0 { 10 * SECOND } else { 0 };
         self.end = self.healed + last + 10 * SECOND + self.beta;
     }
 
-    fn fault(&self, random: &mut Random, nodes: &[Addr], wiped: &mut bool) -> Fault {
+    /// While there is no log, a database is slow, and its server is killed: what
+    /// is on its way into the outbox then is lost. Answers when that is healed.
+    fn add_to_degraded(
+        &mut self,
+        random: &mut Random,
+        nodes: &[Addr],
+        at: Micros,
+        lasts: Micros,
+    ) -> Micros {
+        let node = nodes[random.index(nodes.len())];
+        let slow = Fault::SlowDisk {
+            node,
+            commit: random.between(100 * MILLI, SECOND),
+            lasts,
+        };
+        let crash = Fault::Crash {
+            node,
+            down: random.between(500 * MILLI, 4 * SECOND),
+            late: random.percent(50),
+        };
+        let killed = at + random.between(lasts / 2, lasts);
+        self.faults.extend([(at, slow), (killed, crash)]);
+        (at + slow.lasts()).max(killed + crash.lasts())
+    }
+
+    fn fault(&self, random: &mut Random, nodes: &[Addr], once: &mut Once) -> Fault {
         let mut node = nodes[random.index(nodes.len())];
         let lasts = match random.number() % 3 {
             0 => random.between(50 * MILLI, SECOND),
             1 => random.between(SECOND, 5 * SECOND),
             _ => random.between(3 * SECOND, 14 * SECOND),
         };
-        match random.number() % 16 {
+        match random.number() % 19 {
             0..3 => Fault::Crash {
                 node,
                 down: lasts,
                 late: random.percent(50),
             },
-            3 if !*wiped => {
-                *wiped = true;
+            3 if !once.wiped => {
+                once.wiped = true;
                 Fault::Wipe { node, down: lasts }
             }
             3..6 => Fault::Pause {
@@ -210,7 +256,16 @@ impl Plan {
                     lasts,
                 }
             }
+            17 if self.servers > 0 && !once.lost_log => {
+                once.lost_log = true;
+                let tail = random.percent(60).then(|| random.index(6) + 1);
+                let down = lasts.min(4 * SECOND);
+                Fault::LoseLog { tail, down }
+            }
             13 => Fault::BreakDatabase { node },
+            15 | 16 => Fault::LoseQuorum {
+                lasts: random.between(SECOND, 14 * SECOND),
+            },
             14 => {
                 let hour = 3_600_000;
                 let by = i64::try_from(random.between(0, 2 * hour)).expect("an hour") - 3_600_000;
@@ -248,8 +303,12 @@ impl Fault {
     pub(crate) fn lasts(&self) -> Micros {
         match *self {
             Self::Crash { down, .. } | Self::Wipe { down, .. } | Self::KillHub { down } => down,
+            // Whoever recovers it needs everybody, for some seconds.
+            Self::LoseLog { down, .. } => down + RECOVERY,
             Self::Pause { stands, .. } => stands,
-            Self::Cut { lasts, .. } | Self::LoseAcks { lasts } => lasts,
+            Self::Cut { lasts, .. } | Self::LoseAcks { lasts } | Self::LoseQuorum { lasts } => {
+                lasts
+            }
             // The last slow commit may begin at the very end.
             Self::SlowDisk { commit, lasts, .. } => lasts + commit,
             Self::BreakDatabase { .. } | Self::Clocks { .. } => 0,

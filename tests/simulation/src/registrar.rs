@@ -4,12 +4,11 @@
 mod calls;
 mod serve;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use registration_server::backups::Backups;
 use registration_server::election::{Election, Input as Step, Role, Settings};
-use registration_server::rules::Outcome;
 use uuid::Uuid;
 use yoshi_protocol::{Epoch, Incarnation, Position, ServerId};
 use yoshi_replica::{Peer, Standing};
@@ -18,9 +17,10 @@ use crate::accounts::Accounts;
 use crate::bug::Bug;
 use crate::clock::{MILLI, Micros};
 use crate::disk::Disk;
+use crate::driver::{Asked, Driver};
 use crate::message::{Addr, Message};
 use crate::node::{Context, Timer};
-use crate::replica::{Effect, Hands, Input, Replica, outward};
+use crate::replica::{Effect, Input};
 use calls::Call;
 
 const TICK: Micros = 50 * MILLI;
@@ -48,7 +48,6 @@ pub(crate) enum Submitted {
 
 /// One life of the process.
 pub(crate) struct Process {
-    pub(crate) replica: Replica<Accounts>,
     pub(crate) election: Election,
     backups: Backups,
     calls: BTreeMap<u64, Call>,
@@ -64,12 +63,10 @@ pub(crate) struct Process {
 
 /// A registration server and its database.
 pub(crate) struct Registrar {
-    pub(crate) disk: Disk<Accounts>,
-    pub(crate) process: Option<Process>,
+    pub(crate) driver: Driver<Accounts>,
+    process: Option<Process>,
     index: usize,
-    beta: Duration,
     bug: Option<Bug>,
-    lives: u64,
 }
 
 impl Registrar {
@@ -82,49 +79,39 @@ impl Registrar {
         bug: Option<Bug>,
     ) -> Self {
         Self {
-            disk,
+            driver: Driver::new(disk, beta, bug),
             process: None,
             index,
-            beta,
             bug,
-            lives: 0,
         }
     }
 
     /// Starts the process.
     pub(crate) fn start(&mut self, context: &mut Context<'_>, stream: Incarnation) {
-        self.lives += 1;
-        let life = Incarnation(context.random.uuid());
-        let mut effects = VecDeque::new();
+        let asked = self.driver.start(context, stream);
         let now = context.instant();
-        let mut hands = Hands {
-            now,
-            disk: &mut self.disk,
-            effects: &mut effects,
-        };
-        let tokens = self.lives << 40;
-        let replica = Replica::start(&mut hands, life, self.beta, stream, tokens, self.bug);
-        let logged = self.disk.rows.primary.epoch;
+        let (id, logged) = (self.driver.disk.id, self.driver.disk.rows.primary.epoch);
         let seed = context.random.number();
         let silence = HEARTBEAT * MISSED_MAX;
+        let applied = self.driver.applied();
         let process = Process {
-            election: Election::new(self.disk.id, settings(), logged, None, seed, now),
-            backups: Backups::new(now, HEARTBEAT, silence, replica.applied),
-            replica,
+            election: Election::new(id, settings(), logged, None, seed, now),
+            backups: Backups::new(now, HEARTBEAT, silence, applied),
             calls: BTreeMap::new(),
             tickets: BTreeMap::new(),
-            next: tokens | (1 << 39),
+            next: self.driver.numbers() | (1 << 39),
             logged,
             primary_applied: None,
             sticky: None,
         };
         self.process = Some(process);
-        self.perform(context, effects);
+        self.perform(context, asked);
         context.after(TICK, Timer::Election);
     }
 
     /// The process has ended.
-    pub(crate) fn stop(&mut self) {
+    pub(crate) fn stop(&mut self, late: bool) {
+        self.driver.stop(late);
         self.process = None;
     }
 
@@ -146,51 +133,11 @@ impl Registrar {
                 id,
                 ask,
             } => self.request(context, (from, number), id, ask),
-            Message::AskPage {
-                from,
-                token,
-                since,
-                stream,
-            } => {
-                let own = self
-                    .disk
-                    .cursor
-                    .is_some_and(|cursor| cursor.incarnation == stream);
-                let applied = self
-                    .process
-                    .as_ref()
-                    .map_or(Position::ZERO, |process| process.replica.applied);
-                let page = own.then(|| self.disk.page(since, applied));
-                context.send(from, Message::Page { token, page });
+            message => {
+                let asked = self.driver.take(context, message).unwrap_or_default();
+                self.perform(context, asked);
+                self.see_epoch(context);
             }
-            Message::Accounted {
-                to,
-                server,
-                life,
-                position,
-            } if self.is_life(to) => self.feed(context, Input::Accounted(server, life, position)),
-            Message::Published { token, result } => {
-                self.feed(context, Input::Published(token, result))
-            }
-            Message::Last { token, last } => self.feed(context, Input::Last(token, last)),
-            Message::View { token, view } => self.feed(context, Input::View(token, view)),
-            Message::Block {
-                consumer,
-                delivered,
-                block,
-            } => {
-                self.feed(
-                    context,
-                    Input::Block {
-                        consumer,
-                        delivered,
-                        block,
-                    },
-                );
-            }
-            Message::Heartbeat { consumer } => self.feed(context, Input::Heartbeat(consumer)),
-            Message::Page { token, page } => self.feed(context, Input::Page(token, page)),
-            _ => {}
         }
     }
 
@@ -214,14 +161,12 @@ impl Registrar {
     fn tick(&mut self, context: &mut Context<'_>, connected: bool) {
         context.after(TICK, Timer::Election);
         let now = context.instant();
-        let Some(process) = &mut self.process else {
+        let (Some(process), Some(replica)) = (&mut self.process, &self.driver.replica) else {
             return;
         };
-        process
-            .backups
-            .note(now, process.replica.applied, connected);
+        process.backups.note(now, replica.applied, connected);
         let live = process.backups.live();
-        let eligible = process.replica.standing == Standing::AtTail;
+        let eligible = replica.standing == Standing::AtTail;
         self.tell_peers(context, live);
         self.step(context, Step::Tick { eligible });
     }
@@ -247,34 +192,19 @@ impl Registrar {
             Role::Claiming { .. } | Role::Primary { .. } => live,
             Role::Left => return,
         };
-        let mut effects = VecDeque::new();
-        let mut hands = Hands {
-            now: context.instant(),
-            disk: &mut self.disk,
-            effects: &mut effects,
-        };
-        process.replica.set_peers(&mut hands, peers);
-        self.perform(context, effects);
-    }
-
-    fn is_life(&self, life: Incarnation) -> bool {
-        let process = self.process.as_ref();
-        process.is_some_and(|process| process.replica.life == life)
+        let asked = self.driver.set_peers(context, peers);
+        self.perform(context, asked);
     }
 
     fn feed(&mut self, context: &mut Context<'_>, input: Input) {
-        let mut effects = VecDeque::new();
-        let Some(process) = &mut self.process else {
-            return;
-        };
-        let mut hands = Hands {
-            now: context.instant(),
-            disk: &mut self.disk,
-            effects: &mut effects,
-        };
-        process.replica.on(&mut hands, input);
-        self.perform(context, effects);
-        let logged = self.disk.rows.primary.epoch;
+        let asked = self.driver.feed(context, input);
+        self.perform(context, asked);
+        self.see_epoch(context);
+    }
+
+    /// The election hears of a higher epoch in the log.
+    fn see_epoch(&mut self, context: &mut Context<'_>) {
+        let logged = self.driver.disk.rows.primary.epoch;
         if let Some(process) = &mut self.process
             && logged > process.logged
         {
@@ -295,16 +225,10 @@ impl Registrar {
         self.remember_reign();
     }
 
-    fn perform(&mut self, context: &mut Context<'_>, effects: VecDeque<Effect<Outcome>>) {
-        let Some(process) = &self.process else {
-            return;
-        };
-        let life = process.replica.life;
-        for effect in effects {
+    fn perform(&mut self, context: &mut Context<'_>, asked: Asked<Accounts>) {
+        for effect in asked {
             // A peer that missed beta is not reported: this root tells nobody.
-            if let Some(Effect::Done(ticket, accounted)) =
-                outward(context, life, &self.disk, effect)
-            {
+            if let Effect::Done(ticket, accounted) = effect {
                 let outcome = accounted.map(|accounted| accounted.outcome);
                 self.done(context, ticket, outcome);
             }
@@ -314,8 +238,6 @@ impl Registrar {
     /// How far it has applied the log, for the checks.
     #[must_use]
     pub(crate) fn applied(&self) -> Position {
-        self.disk
-            .cursor
-            .map_or(Position::ZERO, |cursor| cursor.applied)
+        self.driver.applied()
     }
 }

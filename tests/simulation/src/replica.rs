@@ -1,8 +1,9 @@
 //! One replica of a log, re-stated without I/O as close to the real driver as
-//! it goes: `submit.rs`, `publish.rs`, `applier.rs` and `standing.rs` of
-//! `yoshi-replica`, around its real [`Root`] and [`Fate`]. It is told what
-//! happened, and asks for what is to be done.
+//! it goes: `submit.rs`, `publish.rs`, `applier.rs`, `adopt.rs` and
+//! `standing.rs` of `yoshi-replica`, around its real [`Root`], [`Fate`] and
+//! lineage. It is told what happened, and asks for what is to be done.
 
+mod adopt;
 mod applying;
 mod follow;
 mod outward;
@@ -16,15 +17,15 @@ use std::time::{Duration, Instant};
 use yoshi_protocol::{AccountName, Incarnation, Position, ServerId};
 use yoshi_replica::fate::Fate;
 use yoshi_replica::root::{Down, Root};
-use yoshi_replica::{Accounted, Peer, Standing};
+use yoshi_replica::{Accounted, Peer, Standing, View};
 
 use crate::bug::Bug;
 use crate::clock::{MILLI, Micros, SECOND};
 use crate::disk::{Disk, Rows};
-use crate::message::{Page, Published, StoredBlock, View};
+use crate::message::{Decoded, Page, Published, StoredBlock};
 use follow::Follow;
 pub(crate) use outward::outward;
-use publishing::Publishing;
+use publishing::{Ground, Publishing};
 use standing::Watching;
 
 /// How long JetStream may take.
@@ -43,6 +44,8 @@ pub(crate) enum Input {
     Last(u64, Option<(u64, String)>),
     /// The stream told where it stands.
     View(u64, View),
+    /// The stream told which block stands at a sequence.
+    Id(u64, Option<String>),
     /// The stream delivered a block.
     Block {
         consumer: u64,
@@ -94,6 +97,8 @@ pub(crate) enum Effect<O> {
     AskLast(u64),
     /// Where the stream stands.
     AskView(u64),
+    /// Which block stands at a sequence.
+    AskId { token: u64, sequence: u64 },
     /// Deliveries.
     Read { consumer: u64, start: u64 },
     /// A page of a neighbour's log.
@@ -110,6 +115,8 @@ pub(crate) enum Effect<O> {
     Down(Down),
     /// A submission is done; none is an outcome that was not learned.
     Done(u64, Option<Accounted<O>>),
+    /// An own entry is decided, and not committed: a planted mistake tells so.
+    Decided(Decoded, O),
     /// The process must not go on.
     Stop(&'static str),
 }
@@ -131,9 +138,19 @@ pub(crate) struct Replica<R: Rows> {
     fate: Fate,
     publishing: Option<Publishing>,
     stored: Position,
-    /// Outcomes of the transaction under way.
-    outcomes: Vec<R::Outcome>,
-    stream: Incarnation,
+    /// Outcomes of the transaction under way; none of those that are not known.
+    outcomes: Vec<Option<R::Outcome>>,
+    /// The log that the database was filled from.
+    log: Incarnation,
+    /// Whether the stream was that log when it was last looked at.
+    is_trusted: bool,
+    /// The root has found that the stream cannot be that log.
+    is_doubted: bool,
+    /// The log that is being taken up, while it is not known whether it was.
+    adopting: Option<Incarnation>,
+    /// The last block that this process has applied.
+    last_block: Option<(u64, String)>,
+    ground: Ground,
     follow: Follow,
     lost_before: bool,
     pause: Micros,
@@ -147,6 +164,8 @@ pub(crate) struct Replica<R: Rows> {
 pub(crate) struct Hands<'a, R: Rows> {
     /// The machine's monotonic clock.
     pub(crate) now: Instant,
+    /// How often its connection to NATS was made anew.
+    pub(crate) connects: u64,
     /// Its database.
     pub(crate) disk: &'a mut Disk<R>,
     /// What it asks for, in order.
@@ -180,7 +199,12 @@ impl<R: Rows> Replica<R> {
             publishing: None,
             stored: cursor.applied,
             outcomes: Vec::new(),
-            stream: cursor.incarnation,
+            log: cursor.incarnation,
+            is_trusted: false,
+            is_doubted: false,
+            adopting: None,
+            last_block: None,
+            ground: Ground::new(cursor.incarnation),
             follow: Follow::Paused,
             lost_before: false,
             pause: follow::RETRY_FIRST,
@@ -211,6 +235,7 @@ impl<R: Rows> Replica<R> {
 
     /// Whom success waits for.
     pub(crate) fn set_peers(&mut self, hands: &mut Hands<'_, R>, peers: Vec<Peer>) {
+        hands.disk.known.extend(peers.iter().map(|peer| peer.id));
         if self.peers != peers {
             self.root.set_peers(&peers);
             self.peers = peers;
@@ -227,6 +252,26 @@ impl<R: Rows> Replica<R> {
                 .is_some_and(|asked| now.saturating_duration_since(asked) <= within)
     }
 
+    /// A page of this server's copy of the log, if that is the log which is asked for.
+    #[must_use]
+    pub(crate) fn page(
+        &self,
+        disk: &Disk<R>,
+        stream: Incarnation,
+        since: Position,
+    ) -> Option<Page> {
+        // Of a lost log that this one continues, everything that was kept is here.
+        let kept = disk.lineage.through(stream);
+        let is_part = kept.is_some_and(|through| since <= through);
+        (self.log == stream || is_part).then(|| disk.page(since, self.applied))
+    }
+
+    /// What it holds, for whoever recovers the log.
+    #[must_use]
+    pub(crate) fn held(&self) -> (Incarnation, Position) {
+        (self.log, self.applied)
+    }
+
     /// What it is at, for people.
     #[must_use]
     pub(crate) fn doing(&self) -> String {
@@ -240,9 +285,11 @@ impl<R: Rows> Replica<R> {
             Input::Published(token, result) => self.published(hands, token, result),
             Input::Last(token, last) => self.told_last(hands, token, last),
             Input::View(token, view) => {
-                self.viewed(hands, token, view);
-                self.saw_tail(hands, token, view);
+                self.viewed(hands, token, &view);
+                self.saw_tail(hands, token, &view);
+                self.publisher_viewed(hands, token, &view);
             }
+            Input::Id(token, id) => self.told_id(hands, token, id.as_deref()),
             Input::Block {
                 consumer,
                 delivered,
@@ -285,11 +332,11 @@ impl<R: Rows> Replica<R> {
         self.publish_next(hands);
     }
 
-    fn hold_outcomes(&mut self, outcomes: Vec<R::Outcome>) {
+    fn hold_outcomes(&mut self, outcomes: Vec<Option<R::Outcome>>) {
         self.outcomes = outcomes;
     }
 
-    fn take_outcomes(&mut self) -> Vec<R::Outcome> {
+    fn take_outcomes(&mut self) -> Vec<Option<R::Outcome>> {
         std::mem::take(&mut self.outcomes)
     }
 

@@ -1,5 +1,7 @@
 //! One seed from the beginning to its verdict.
 
+use yoshi_protocol::ErrorCode;
+
 use crate::bug::Bug;
 use crate::plan::Plan;
 use crate::world::World;
@@ -17,6 +19,21 @@ pub enum System {
     Accounts,
 }
 
+/// What was done beside sending, in numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Variety {
+    /// Changes of tasks whose success was reported.
+    pub changes: usize,
+    /// Revisions that were refused because they saw an older one.
+    pub conflicts: usize,
+    /// Other changes that the rules refused.
+    pub refusals: usize,
+    /// Tasks that were reported queued.
+    pub queued: usize,
+    /// Logs that were lost and continued.
+    pub recoveries: usize,
+}
+
 /// What came of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
@@ -28,6 +45,8 @@ pub struct Verdict {
     pub reads: usize,
     /// Whether reads had to show it at once.
     pub reads_count: bool,
+    /// What was done beside sending.
+    pub variety: Variety,
     /// Events.
     pub events: u64,
     /// What happened, in a number.
@@ -52,6 +71,14 @@ pub fn run(system: System, seed: u64, bug: Option<Bug>) -> Verdict {
     let mut world = World::new(seed, plan, bug);
     world.run();
     let (history, ledger) = (&world.history, &world.ledger);
+    let refused = |code| history.count(|deed| deed.change.is_some() && deed.refused == Some(code));
+    let variety = Variety {
+        changes: history.count(|deed| deed.change.is_some() && deed.done.is_some()),
+        conflicts: refused(ErrorCode::Conflict),
+        refusals: refused(ErrorCode::NotAllowed),
+        queued: history.count(|deed| deed.queued.is_some()),
+        recoveries: world.recoveries,
+    };
     Verdict {
         violations: history
             .violations
@@ -62,6 +89,7 @@ pub fn run(system: System, seed: u64, bug: Option<Bug>) -> Verdict {
         successes: history.successes() + ledger.changes,
         reads: history.polls + ledger.checks,
         reads_count: history.fresh,
+        variety,
         events: world.events(),
         fingerprint: world.fingerprint(),
     }

@@ -4,6 +4,7 @@
 mod delivery;
 mod faults;
 pub(crate) mod hub;
+mod operator;
 mod stepping;
 
 use std::collections::{BTreeMap, HashMap};
@@ -13,6 +14,7 @@ use std::time::Duration;
 use yoshi_protocol::{AccountName, Incarnation, ServerId};
 
 pub(crate) use self::hub::LEASE;
+use self::operator::Operator;
 use crate::balancer::Balancer;
 use crate::bug::Bug;
 use crate::client::Client;
@@ -63,6 +65,8 @@ pub(crate) enum Event {
     Heal(usize),
     /// NATS starts again.
     StartHub,
+    /// An operator looks after the log.
+    Operate,
     /// NATS tells its consumers that it is alive, and ends what has lived long enough.
     HubTick,
 }
@@ -81,6 +85,8 @@ pub(crate) struct Machine {
     pub(crate) cut_to: u32,
     /// Publishes that wait for the connection.
     pub(crate) held_back: Vec<Message>,
+    /// How often its connection to NATS was made anew.
+    pub(crate) connects: u64,
     /// How long a commit takes at present, beyond the usual.
     pub(crate) commit: Micros,
 }
@@ -102,6 +108,12 @@ pub(crate) struct World {
     pub(crate) bucket: Bucket,
     pub(crate) hub_up: bool,
     pub(crate) acks_lost: u32,
+    /// What an operator has found when it last looked after the log.
+    pub(crate) operator: Operator,
+    /// Logs that were lost and continued.
+    pub(crate) recoveries: usize,
+    /// Whether the logs and the bucket have no leader.
+    pub(crate) without_quorum: u32,
     pub(crate) servers: BTreeMap<ServerId, Addr>,
     pub(crate) last_arrival: HashMap<(Addr, Addr), Micros>,
     pub(crate) history: History,
@@ -142,6 +154,9 @@ impl World {
             bucket: Bucket::default(),
             hub_up: true,
             acks_lost: 0,
+            without_quorum: 0,
+            recoveries: 0,
+            operator: Operator::default(),
             servers: BTreeMap::new(),
             last_arrival: HashMap::new(),
             history: History {
@@ -217,6 +232,7 @@ impl World {
             cut_from: 0,
             cut_to: 0,
             held_back: Vec::new(),
+            connects: 1,
             commit: 0,
         };
         self.machines.insert(node, machine);
@@ -269,7 +285,7 @@ impl World {
             }
             Event::Start(node) | Event::Resume(node) => node.hash(&mut self.hasher),
             Event::Fault(index) | Event::Heal(index) => index.hash(&mut self.hasher),
-            Event::StartHub | Event::HubTick => {}
+            Event::StartHub | Event::HubTick | Event::Operate => {}
         }
     }
 
@@ -286,8 +302,10 @@ impl World {
         act: impl FnOnce(&mut Parts<'_>, &mut Context<'_>) -> T,
     ) -> T {
         let mut out = Vec::new();
-        let clock = self.machine(node).clock;
+        let machine = self.machine(node);
+        let (clock, connects) = (machine.clock, machine.connects);
         let mut context = Context {
+            connects,
             own: node,
             now: self.schedule.now(),
             clock,

@@ -4,6 +4,7 @@ mod accounts;
 mod answers;
 mod command_errors;
 mod command_line;
+mod find;
 mod homes;
 mod sending;
 mod shell;

@@ -1,5 +1,6 @@
 //! What a system does on a bad day. Each test has a system of its own.
 
+mod beginning;
 mod degraded;
 mod draining;
 mod fork;
@@ -9,4 +10,5 @@ mod message_server;
 mod nats_node;
 mod registration_server;
 mod senders;
+mod unreadable;
 mod unsafe_ground;

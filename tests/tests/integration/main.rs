@@ -9,6 +9,8 @@ mod everyday;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
+mod find_index;
+#[cfg(test)]
 mod opcodes;
 #[cfg(test)]
 mod parts;

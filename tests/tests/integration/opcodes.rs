@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::StreamExt;
-use yoshi_client::View;
+use yoshi_client::{Filter, Query, View};
 use yoshi_protocol::opcode::Opcode;
 use yoshi_protocol::{Credential, Password, Verb, subject};
 use yoshi_tests::contents::{self, OF_MESSAGE_SERVERS, OF_REGISTRATION_SERVERS};
@@ -90,6 +90,12 @@ async fn ask_everything(system: &System) {
     assert_eq!(accepted.unwrap().number, 1);
     let history = client.history(&ben.name, &ben.credential, task).await;
     assert_eq!(history.unwrap().len(), 2);
+    let listen = Query::new(Filter {
+        text: Some("listen".to_owned()),
+        ..Filter::default()
+    });
+    let found = client.find(&ben.name, &ben.credential, &listen).await;
+    assert_eq!(found.unwrap().tasks.len(), 12);
     let new = Password::new("an entirely new secret".to_owned());
     client
         .change_password(&ana.name, &ana.password, &new)

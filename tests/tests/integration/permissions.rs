@@ -1,5 +1,7 @@
 //! `nats/accounts.conf` on a real NATS: each user can do what it must, and nothing else.
 
+mod administration;
+
 use std::time::Duration;
 
 use async_nats::jetstream::{self, consumer, stream};

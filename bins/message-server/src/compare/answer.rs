@@ -14,7 +14,8 @@ use yoshi_replica::{DatabaseError, Handle};
 use yoshi_service::request::respond;
 
 use super::difference::{Claims, differences};
-use super::{Suspicion, Voter, sample};
+use super::voter::Voter;
+use super::{Suspicion, sample};
 use crate::membership::Membership;
 use crate::rules::Outcome;
 use crate::store::compare::{self, Rows};

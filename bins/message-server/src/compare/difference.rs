@@ -192,7 +192,7 @@ mod tests {
             head: vec![7; 32],
             latest_position: None,
             latest: None,
-            entries: number,
+            entries: Some(number),
         }
     }
 

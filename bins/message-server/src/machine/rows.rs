@@ -6,9 +6,9 @@ use bytes::Bytes;
 use tokio_postgres::{Error, Row};
 use uuid::Uuid;
 use yoshi_protocol::cbor::{self, Bound};
-use yoshi_protocol::{Answer, ChangeId, NewTask, TaskId, When};
+use yoshi_protocol::{Answer, ChangeId, TaskId, When};
 
-use crate::rules::change::{Ask, Note, State, Status, Step, Task};
+use crate::rules::change::{Ask, Content, Note, State, Status, Step, Task};
 use crate::rules::{Changes, Changing, EarlierChange, Proof};
 use crate::store::changing::{self, AskRow, EarlierRow, NoteRow, Rows, StepRow, TaskRow};
 
@@ -82,7 +82,7 @@ pub(super) fn of(changes: &mut Changes) -> Rows {
 }
 
 /// The number that stands for a state in a row.
-fn state_number(state: State) -> i16 {
+pub(crate) fn state_number(state: State) -> i16 {
     let index = STATES.iter().position(|known| *known == state);
     i16::try_from(index.expect("every state is in the list")).expect("there are seven")
 }
@@ -105,8 +105,7 @@ fn task(row: TaskRow, asks: Vec<Ask>, notes: BTreeMap<yoshi_protocol::AccountNam
     Task {
         id: TaskId(row.id),
         sender: row.sender,
-        content: NewTask::decode_logged(&content)
-            .expect("tasks are checked before they are stored"),
+        content: Content::read(content.into()).expect("tasks are checked before they are stored"),
         revision: count(row.revision),
         withdrawn: row.withdrawn,
         comments: count(row.comments),
@@ -130,7 +129,7 @@ fn task_row(task: Task) -> TaskRow {
         id: task.id.0,
         status,
         needs_sender: task.needs_sender(),
-        content: (task.revision > 0).then(|| cbor::encode(&task.content)),
+        content: (task.revision > 0).then(|| task.content.bytes().to_vec()),
         sender: task.sender,
         revision: number(task.revision),
         withdrawn: task.withdrawn,

@@ -179,7 +179,8 @@ impl Outbox {
 }
 
 /// Whether no later try of the same task could end otherwise.
-fn is_final(code: ErrorCode) -> bool {
+#[must_use]
+pub fn is_final(code: ErrorCode) -> bool {
     matches!(
         code,
         ErrorCode::IdReused
@@ -193,7 +194,8 @@ fn is_final(code: ErrorCode) -> bool {
 
 /// The pause after so many failures in a row: exponential, and between half of
 /// it and all of it by `jitter` (0 to 1), so that accounts do not come in step.
-fn pause(failures: u32, jitter: f64) -> Duration {
+#[must_use]
+pub fn pause(failures: u32, jitter: f64) -> Duration {
     let doublings = failures.saturating_sub(1).min(16);
     let full = PAUSE_FIRST.saturating_mul(1 << doublings).min(PAUSE_MAX);
     full.mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0)

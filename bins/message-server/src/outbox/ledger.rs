@@ -20,7 +20,7 @@ pub struct Limits {
 
 /// The bookkeeping.
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub struct Ledger {
     limits: Limits,
     accounts: HashMap<AccountName, Held>,
     /// The accounts that are not being sent, by the time of their next try.
@@ -43,7 +43,9 @@ struct Held {
 }
 
 impl Ledger {
-    pub(super) fn new(limits: Limits) -> Self {
+    /// A ledger of an outbox that holds nothing.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
         Self {
             limits,
             accounts: HashMap::new(),
@@ -54,22 +56,25 @@ impl Ledger {
     }
 
     /// Tasks that wait, those on their way in included.
-    pub(super) fn entries(&self) -> u64 {
+    #[must_use]
+    pub fn entries(&self) -> u64 {
         self.entries
     }
 
     /// Bytes of them.
-    pub(super) fn bytes(&self) -> u64 {
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
     /// Whether anything of the account waits.
-    pub(super) fn holds(&self, account: &AccountName) -> bool {
+    #[must_use]
+    pub fn holds(&self, account: &AccountName) -> bool {
         self.accounts.contains_key(account)
     }
 
     /// Makes room for a task that is about to be put in; false if there is none.
-    pub(super) fn reserve(&mut self, account: &AccountName, bytes: u64, now: Instant) -> bool {
+    pub fn reserve(&mut self, account: &AccountName, bytes: u64, now: Instant) -> bool {
         if self.entries >= self.limits.entries_max || self.bytes + bytes > self.limits.bytes_max {
             return false;
         }
@@ -78,20 +83,20 @@ impl Ledger {
     }
 
     /// The task is in the database.
-    pub(super) fn came(&mut self, account: &AccountName) {
+    pub fn came(&mut self, account: &AccountName) {
         if let Some(held) = self.accounts.get_mut(account) {
             held.coming = held.coming.saturating_sub(1);
         }
     }
 
     /// The task did not go into the database.
-    pub(super) fn release(&mut self, account: &AccountName, bytes: u64) {
+    pub fn release(&mut self, account: &AccountName, bytes: u64) {
         self.came(account);
         self.leave(account, bytes);
     }
 
     /// One of the account's tasks has left the database.
-    pub(super) fn left(&mut self, account: &AccountName, bytes: u64) {
+    pub fn left(&mut self, account: &AccountName, bytes: u64) {
         self.leave(account, bytes);
         if let Some(held) = self.accounts.get_mut(account) {
             held.failures = 0;
@@ -99,14 +104,14 @@ impl Ledger {
     }
 
     /// The database holds this of an account that may not be known here.
-    pub(super) fn found(&mut self, account: &AccountName, entries: u64, bytes: u64, now: Instant) {
+    pub fn found(&mut self, account: &AccountName, entries: u64, bytes: u64, now: Instant) {
         if !self.accounts.contains_key(account) {
             self.add(account, entries, bytes, now);
         }
     }
 
     /// An account that is due; it is being sent from now on.
-    pub(super) fn take_due(&mut self, now: Instant) -> Option<AccountName> {
+    pub fn take_due(&mut self, now: Instant) -> Option<AccountName> {
         let first = self.due.first()?;
         if first.0 > now {
             return None;
@@ -119,13 +124,14 @@ impl Ledger {
     }
 
     /// When the next account is due.
-    pub(super) fn next_due(&self) -> Option<Instant> {
+    #[must_use]
+    pub fn next_due(&self) -> Option<Instant> {
         self.due.first().map(|(due, _)| *due)
     }
 
     /// The account is not being sent any more: the database holds nothing of it.
     /// What is on its way in is looked at later.
-    pub(super) fn emptied(&mut self, account: &AccountName, now: Instant) {
+    pub fn emptied(&mut self, account: &AccountName, now: Instant) {
         let Some(held) = self.accounts.get(account) else {
             return;
         };
@@ -138,7 +144,7 @@ impl Ledger {
     }
 
     /// The account's first entry could not be sent. Answers how often in a row.
-    pub(super) fn failed(&mut self, account: &AccountName) -> u32 {
+    pub fn failed(&mut self, account: &AccountName) -> u32 {
         let Some(held) = self.accounts.get_mut(account) else {
             return 0;
         };
@@ -147,7 +153,7 @@ impl Ledger {
     }
 
     /// The account is not being sent any more, and is due again at `until`.
-    pub(super) fn put_off(&mut self, account: &AccountName, until: Instant) {
+    pub fn put_off(&mut self, account: &AccountName, until: Instant) {
         if let Some(held) = self.accounts.get_mut(account)
             && held.due.is_none()
         {
@@ -157,7 +163,7 @@ impl Ledger {
     }
 
     /// Everything that waits for its time is due now: the log is back.
-    pub(super) fn hurry(&mut self, now: Instant) {
+    pub fn hurry(&mut self, now: Instant) {
         let waiting = std::mem::take(&mut self.due);
         for (due, account) in waiting {
             let due = due.min(now);

@@ -10,7 +10,7 @@ use crate::store::changing::StepRow;
 use crate::store::poll::StoredTask;
 
 /// The wire's form of a stored task.
-pub(super) fn of(task: StoredTask) -> TaskView {
+pub(crate) fn of(task: StoredTask) -> TaskView {
     TaskView {
         asks: task.asks.into_iter().map(ask).collect(),
         hash: ByteArray::new(task.hash),

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::Bytes;
 use yoshi_protocol::{
-    AccountName, ChangeId, Epoch, ErrorCode, Millis, NewTask, Position, TaskChange, TaskId,
+    AccountName, ChangeId, Epoch, ErrorCode, Millis, Position, TaskChange, TaskId,
 };
 
-use super::change::{Ask, Refusal, Step, Task};
+use super::change::{Ask, Content, Refusal, Step, Task};
 use super::{Hash, Outcome, Proof, Send, WorkingSet};
 
 /// An entry that changes a task, decoded.
@@ -187,9 +187,11 @@ impl WorkingSet {
 }
 
 impl Task {
-    /// A task right after its send.
-    fn sent(send: &Send) -> Option<Self> {
-        let content = NewTask::decode_logged(&send.content).ok()?;
+    /// A task right after its send; none if its content cannot be read, which no
+    /// accepted send's is.
+    #[must_use]
+    pub fn sent(send: &Send) -> Option<Self> {
+        let content = Content::read(send.content.clone()).ok()?;
         let asks = send.recipients.iter().map(|recipient| Ask {
             recipient: recipient.clone(),
             step: Step::default(),

@@ -92,7 +92,8 @@ pub async fn forget(pool: &Pool, stream: &str, life: Incarnation) -> Result<(), 
     transaction
         .batch_execute(
             "-- fork: forget\n\
-             TRUNCATE account, task, ask, note, change;\
+             TRUNCATE account, task, ask, note, change, task_search, task_listed;\
+             UPDATE search_cursor SET indexed = 0;\
              DELETE FROM comparison;\
              INSERT INTO comparison DEFAULT VALUES",
         )

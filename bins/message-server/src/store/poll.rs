@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use deadpool_postgres::GenericClient;
 use tokio_postgres::{Error, Row};
 use uuid::Uuid;
 use yoshi_protocol::{AccountName, Millis, Position, TaskId};
@@ -123,6 +124,26 @@ const ONE: &str = concat!(
     WHERE task.id = $2 AND (task.sender = $1 OR ask.recipient = $1)"
 );
 
+/// Those of the tasks `$2` that the account has to do with, the latest sent first,
+/// until they exceed `$4` bytes: at least one, and the last may go past it.
+const THESE: &str = concat!(
+    "-- poll: these
+    SELECT *
+    FROM (
+        SELECT *, sum(octet_length(content)) OVER (ORDER BY position DESC) AS bytes
+        FROM (
+            SELECT ",
+    columns!("CASE WHEN $3::boolean THEN task.changed ELSE ask.changed END"),
+    "
+            FROM task LEFT JOIN note ON note.task = task.id AND note.account = $1
+            LEFT JOIN ask ON ask.task = task.id AND ask.recipient = $1
+            WHERE task.id = ANY($2::uuid[]) AND (task.sender = $1 OR ask.recipient = $1)
+        ) AS chosen
+    ) AS measured
+    WHERE bytes - octet_length(content) <= $4
+    ORDER BY position DESC"
+);
+
 const ASKS: &str = "-- poll: asks
     SELECT task, recipient, state, percent, answer, reason
     FROM ask WHERE task = ANY($1) ORDER BY task, place";
@@ -212,6 +233,30 @@ pub async fn one(
     Ok(with_asks(client, &rows).await?.pop())
 }
 
+/// Tasks of a list, which must be the account's, the latest sent first: no more
+/// once they exceed `bytes_max`, but at least one.
+///
+/// # Errors
+/// If a query fails.
+pub async fn these(
+    client: &impl GenericClient,
+    account: &AccountName,
+    list: List,
+    ids: &[Uuid],
+    bytes_max: usize,
+) -> Result<Vec<StoredTask>, Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let statement = client.prepare_cached(THESE).await?;
+    let bytes_max = i64::try_from(bytes_max).unwrap_or(i64::MAX);
+    let is_sent = list == List::Sent;
+    let params: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
+        [&account.as_str(), &ids, &is_sent, &bytes_max];
+    let rows = client.query(&statement, &params).await?;
+    with_asks(client, &rows).await
+}
+
 /// What was done with a task after `after`, in order, at most `limit` steps;
 /// nothing if the account has nothing to do with it.
 ///
@@ -231,10 +276,7 @@ pub async fn history(
     rows.iter().map(step).collect()
 }
 
-async fn with_asks(
-    client: &deadpool_postgres::Client,
-    rows: &[Row],
-) -> Result<Vec<StoredTask>, Error> {
+async fn with_asks(client: &impl GenericClient, rows: &[Row]) -> Result<Vec<StoredTask>, Error> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }

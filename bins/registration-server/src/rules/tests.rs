@@ -5,7 +5,6 @@ mod copies;
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use serde_bytes::ByteBuf;
 use uuid::Uuid;
 use yoshi_protocol::Millis;
 
@@ -17,16 +16,22 @@ struct Database {
     primary: Primary,
     accounts: BTreeMap<AccountName, Account>,
     tokens: BTreeMap<TokenHash, Token>,
-    events: BTreeMap<Position, (Uuid, AccountEntry)>,
+    events: BTreeMap<Position, (Uuid, Entry)>,
 }
 
 impl Database {
     /// Applies one batch as the machine does: all of it through one working set.
-    fn apply(&mut self, batch: &[(Position, AccountEntry)]) -> Vec<Outcome> {
+    fn apply(&mut self, batch: &[(Position, Entry)]) -> Vec<Outcome> {
         let mut set = WorkingSet::new(self.primary);
         for (position, (id, entry)) in &self.events {
-            let (position, op) = (*position, entry.op.clone());
-            set.load_done(*id, Done { position, op });
+            let (position, operation) = (*position, entry.operation.clone());
+            set.load_done(
+                *id,
+                Done {
+                    position,
+                    operation,
+                },
+            );
         }
         for (name, account) in &self.accounts {
             set.load_account(name.clone(), account.clone());
@@ -43,7 +48,7 @@ impl Database {
     }
 
     /// Writes the difference, and checks that it changes as many rows as it says.
-    fn write(&mut self, set: &WorkingSet, batch: &[(Position, AccountEntry)]) {
+    fn write(&mut self, set: &WorkingSet, batch: &[(Position, Entry)]) {
         for (position, id) in set.recorded() {
             let (_, entry) = batch.iter().find(|(at, _)| at == position).unwrap();
             let before = self.events.insert(*position, (*id, entry.clone()));
@@ -82,15 +87,16 @@ impl World {
             database: Database::default(),
             next: 1,
         };
-        let claim = AccountOp::Primary(server(1));
+        let claim = Operation::Primary(server(1));
         assert_eq!(world.put(1_000, 10, claim), applied(1));
         world
     }
 
-    fn put(&mut self, id: u128, epoch: u64, op: AccountOp) -> Outcome {
+    fn put(&mut self, id: u128, epoch: u64, operation: Operation) -> Outcome {
         let position = Position(self.next);
         self.next += 1;
-        self.database.apply(&[(position, entry(id, epoch, op))])[0]
+        self.database
+            .apply(&[(position, entry(id, epoch, operation))])[0]
     }
 }
 
@@ -102,50 +108,50 @@ fn name(text: &str) -> AccountName {
     AccountName::new(text).unwrap()
 }
 
-fn entry(id: u128, epoch: u64, op: AccountOp) -> AccountEntry {
-    AccountEntry {
+fn entry(id: u128, epoch: u64, operation: Operation) -> Entry {
+    Entry {
         at: Millis(0),
         id: Uuid::from_u128(id),
-        op,
         epoch: Epoch(epoch),
+        operation,
     }
 }
 
-fn password(account: &str, hash: &str) -> SetPassword {
-    SetPassword {
+fn password(account: &str, hash: &str) -> NewPassword {
+    NewPassword {
         account: name(account),
-        password_hash: hash.to_owned(),
+        hash: hash.to_owned(),
     }
 }
 
-fn create(account: &str, hash: &str) -> AccountOp {
-    AccountOp::Create(password(account, hash))
+fn create(account: &str, hash: &str) -> Operation {
+    Operation::Create(password(account, hash))
 }
 
-fn change(account: &str, hash: &str) -> AccountOp {
-    AccountOp::ChangePassword(password(account, hash))
+fn change(account: &str, hash: &str) -> Operation {
+    Operation::ChangePassword(password(account, hash))
 }
 
-fn log_in(account: &str, token: u8) -> AccountOp {
-    AccountOp::LogIn(NewToken {
+fn log_in(account: &str, token: u8) -> Operation {
+    Operation::LogIn {
         account: name(account),
+        token: TokenHash([token; 32]),
         expires_at: Millis(5),
-        token_hash: ByteBuf::from([token; 32]),
-    })
+    }
 }
 
-fn log_out(account: &str, token: u8) -> AccountOp {
-    AccountOp::LogOut(EndToken {
+fn log_out(account: &str, token: u8) -> Operation {
+    Operation::LogOut {
         account: name(account),
-        token_hash: ByteBuf::from([token; 32]),
-    })
+        token: TokenHash([token; 32]),
+    }
 }
 
-fn set(account: &str, disabled: bool) -> AccountOp {
-    AccountOp::Set(SetDisabled {
+fn set(account: &str, disabled: bool) -> Operation {
+    Operation::Set {
         account: name(account),
         disabled,
-    })
+    }
 }
 
 fn applied(position: u64) -> Outcome {
@@ -263,11 +269,11 @@ fn a_deposed_primary_changes_nothing() {
     let mut world = World::new();
     world.put(1, 10, create("ana", "one"));
     assert_eq!(
-        world.put(2, 10, AccountOp::Primary(server(2))),
+        world.put(2, 10, Operation::Primary(server(2))),
         rejected(ErrorCode::NotPrimary),
         "an epoch is given once"
     );
-    assert_eq!(world.put(3, 11, AccountOp::Primary(server(2))), applied(4));
+    assert_eq!(world.put(3, 11, Operation::Primary(server(2))), applied(4));
     for epoch in [10, 12] {
         assert_eq!(
             world.put(4, epoch, create("bea", "one")),
@@ -290,24 +296,19 @@ fn what_no_honest_primary_writes_is_refused() {
     let long = "x".repeat(PASSWORD_HASH_CHARS_MAX + 1);
     assert_eq!(world.put(1, 10, create("ana", &long)), malformed);
     assert_eq!(world.put(1, 10, create("ana", "ä")), malformed);
-    let short = AccountOp::LogOut(EndToken {
-        account: name("ana"),
-        token_hash: ByteBuf::from([1; 31]),
-    });
-    assert_eq!(world.put(1, 10, short), malformed);
-    let claim = AccountOp::Primary(server(3));
+    let claim = Operation::Primary(server(3));
     assert_eq!(world.put(1, u64::MAX, claim), malformed);
     let mut set = WorkingSet::default();
     assert_eq!(apply(&mut set, Position(1), None), malformed);
     assert_eq!(world.database.events.len(), 1);
 }
 
-fn any_entry() -> impl Strategy<Value = AccountEntry> {
+fn any_entry() -> impl Strategy<Value = Entry> {
     let account = prop::sample::select(vec!["ana", "bea", "cleo"]);
     let op =
         (0_u8..12, account, 0_u8..4, any::<bool>()).prop_map(
             |(kind, who, number, flag)| match kind {
-                0 => AccountOp::Primary(server(u128::from(number))),
+                0 => Operation::Primary(server(u128::from(number))),
                 1..=3 => create(who, &format!("hash-{number}")),
                 4..=5 => change(who, &format!("hash-{number}")),
                 6..=8 => log_in(who, number),
@@ -319,7 +320,7 @@ fn any_entry() -> impl Strategy<Value = AccountEntry> {
     (op, 0_u128..40, 9_u64..12).prop_map(|(op, id, epoch)| entry(id, epoch, op))
 }
 
-fn numbered(entries: Vec<AccountEntry>) -> Vec<(Position, AccountEntry)> {
+fn numbered(entries: Vec<Entry>) -> Vec<(Position, Entry)> {
     let positions = (1..).map(Position);
     positions.zip(entries).collect()
 }
@@ -346,7 +347,7 @@ proptest! {
         prop_assert_eq!(&whole, &split);
 
         // A neighbour that is filled from this database's copy of the log is equal to it.
-        let copy: Vec<(Position, AccountEntry)> = whole
+        let copy: Vec<(Position, Entry)> = whole
             .events
             .iter()
             .map(|(position, (_, entry))| (*position, entry.clone()))
@@ -372,7 +373,7 @@ proptest! {
             let recorded = before
                 .events
                 .values()
-                .any(|(id, entry)| *id == entries[index].id && entry.op == entries[index].op);
+                .any(|(id, entry)| *id == entries[index].id && entry.operation == entries[index].operation);
             if !recorded {
                 continue;
             }
@@ -399,7 +400,7 @@ proptest! {
     }
 }
 
-fn first_result(database: &Database, entry: &AccountEntry) -> Outcome {
+fn first_result(database: &Database, entry: &Entry) -> Outcome {
     let found = database.events.iter().find(|(_, (id, _))| *id == entry.id);
     let (position, _) = found.unwrap();
     Outcome::Applied(*position)

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
-use yoshi_protocol::message::log::AccountOp;
 use yoshi_protocol::{AccountName, Epoch, Millis, Position, ServerId};
+
+use super::Operation;
 
 /// SHA-256 of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,7 +69,7 @@ pub struct Done {
     /// Where.
     pub position: Position,
     /// What it did.
-    pub op: AccountOp,
+    pub operation: Operation,
 }
 
 /// A value as it was read, and as it is now.
@@ -220,9 +221,15 @@ impl WorkingSet {
         self.done.get(&id)
     }
 
-    pub(super) fn record(&mut self, id: Uuid, position: Position, op: &AccountOp) {
-        let op = op.clone();
-        self.done.insert(id, Done { position, op });
+    pub(super) fn record(&mut self, id: Uuid, position: Position, operation: &Operation) {
+        let operation = operation.clone();
+        self.done.insert(
+            id,
+            Done {
+                position,
+                operation,
+            },
+        );
         self.recorded.push((position, id));
     }
 

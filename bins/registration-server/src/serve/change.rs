@@ -10,7 +10,7 @@ use yoshi_replica::SubmitError;
 
 use super::Server;
 use super::server::{not_primary, unauthenticated};
-use crate::rules::{self, Outcome};
+use crate::rules::Outcome;
 
 /// A change, and the primary's epoch in which it was decided on.
 pub(super) struct Change {
@@ -48,7 +48,6 @@ fn must_be_forgotten(op: &AccountOp) -> bool {
 }
 
 async fn account_for(server: &Server, change: Change) -> Result<AccountReceipt, ErrorReply> {
-    debug_assert_eq!(rules::account_of(&change.op), Some(&change.account));
     let entry = cbor::encode(&AccountEntry {
         at: Millis::now(),
         id: change.id,

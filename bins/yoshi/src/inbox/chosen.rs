@@ -54,13 +54,8 @@ impl Filter<'_> {
             && !(self.only_open && (self.is_finished(task) || self.is_snoozed(task)))
     }
 
-    /// How the account's own ask stands, in its inbox.
-    pub(super) fn own(&self, task: &Task) -> Option<AskState> {
-        if self.view == View::Sent {
-            return None;
-        }
-        let own = task.asks.iter().find(|ask| ask.recipient == *self.account);
-        own.map(|ask| ask.state)
+    fn own(&self, task: &Task) -> Option<AskState> {
+        own(task, self.view, self.account)
     }
 
     fn stands(&self, task: &Task, wanted: StateArgument) -> bool {
@@ -95,8 +90,17 @@ impl Filter<'_> {
     }
 }
 
+/// How the account's own ask stands, in its inbox.
+pub(super) fn own(task: &Task, view: View, account: &AccountName) -> Option<AskState> {
+    if view == View::Sent {
+        return None;
+    }
+    let own = task.asks.iter().find(|ask| ask.recipient == *account);
+    own.map(|ask| ask.state)
+}
+
 /// What a word of the command line means of one ask, and of a whole task.
-const fn meaning(state: StateArgument) -> (Option<AskState>, Option<TaskStatus>) {
+pub(crate) const fn meaning(state: StateArgument) -> (Option<AskState>, Option<TaskStatus>) {
     match state {
         StateArgument::NeedsAction => (Some(AskState::NeedsAction), Some(TaskStatus::NeedsAction)),
         StateArgument::Accepted => (Some(AskState::Accepted), None),

@@ -1,9 +1,9 @@
-//! A task as a row of `inbox` and `sent`.
+//! A task as a row of `inbox`, `sent` and `find`.
 
 use yoshi_client::{AskState, Task, View};
 use yoshi_protocol::AccountName;
 
-use super::chosen::Filter;
+use super::chosen::own;
 use crate::output::{self, Columns, Table};
 
 const INBOX: Columns = Columns {
@@ -38,25 +38,21 @@ const SENT: Columns = Columns {
 };
 
 /// A table of tasks.
-pub(super) fn table(tasks: &[Task], filter: &Filter<'_>) -> Table {
-    let mut table = Table::new(if filter.view == View::Sent {
-        &SENT
-    } else {
-        &INBOX
-    });
+pub(crate) fn table(tasks: &[Task], view: View, account: &AccountName) -> Table {
+    let mut table = Table::new(if view == View::Sent { &SENT } else { &INBOX });
     for task in tasks {
-        table.row(row(task, filter));
+        table.row(row(task, view, account));
     }
     table
 }
 
-fn row(task: &Task, filter: &Filter<'_>) -> Vec<String> {
+fn row(task: &Task, view: View, account: &AccountName) -> Vec<String> {
     let new = &task.new_task;
-    let (other, stands) = if filter.view == View::Sent {
+    let (other, stands) = if view == View::Sent {
         let names: Vec<_> = new.recipients.iter().map(AccountName::as_str).collect();
         (names.join(","), as_a_whole(task))
     } else {
-        let own = filter.own(task);
+        let own = own(task, view, account);
         let own = own.map_or_else(|| output::word(&task.status), |own| output::word(&own));
         (task.sender.to_string(), own)
     };

@@ -4,7 +4,7 @@
 //! every position. Its metadata say which log it continues and from where; the
 //! servers level themselves up to there before they take it up.
 
-mod plan;
+pub mod plan;
 mod stream;
 
 use std::collections::BTreeSet;

@@ -4,11 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::SignedDuration;
-use jiff::civil::{Date, DateTime};
+use jiff::civil::{Date, DateTime, Time};
 use serde::{Deserialize, Serialize};
 
 /// How far apart two clocks' dates may be at one moment: from UTC-12 to UTC+14.
 const CLOCKS_APART_MAX: SignedDuration = SignedDuration::from_hours(48);
+
+const SECONDS_PER_DAY: i64 = 24 * 3_600;
 
 /// A day, or a moment: `2026-11-27`, `2026-11-27T16:00:00` (floating: wherever
 /// the reader is), `2026-11-27T16:00:00Z`, or `2026-11-27T16:00:00[Europe/Berlin]`.
@@ -86,6 +88,28 @@ impl When {
         }
     }
 
+    /// Its first and its last second on its own clock, counted from
+    /// 1970-01-01T00:00:00 on that clock: a day spans a day, a moment one second.
+    /// Where the clock stands is not asked, as in [`When::is_surely_after`].
+    #[must_use]
+    pub fn span(&self) -> (i64, i64) {
+        let seconds = |moment: DateTime| {
+            moment
+                .duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0))
+                .as_secs()
+        };
+        match self {
+            Self::Day(day) => {
+                let first = seconds(day.to_datetime(Time::midnight()));
+                (first, first + SECONDS_PER_DAY - 1)
+            }
+            Self::Floating(moment) | Self::Utc(moment) | Self::Zoned(moment, _) => {
+                let second = seconds(*moment);
+                (second, second)
+            }
+        }
+    }
+
     /// The day, as written.
     fn date(&self) -> Date {
         match self {
@@ -146,6 +170,17 @@ mod tests {
         ] {
             assert!(text.parse::<When>().is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_day_spans_a_day_and_a_moment_a_second() {
+        let span = |text: &str| text.parse::<When>().unwrap().span();
+        assert_eq!(span("1970-01-01"), (0, 86_399));
+        assert_eq!(span("1970-01-02T00:00:01Z"), (86_401, 86_401));
+        assert_eq!(span("1969-12-31T23:59:59[Asia/Tokyo]"), (-1, -1));
+        let (first, last) = span("2026-11-27");
+        let (noon, _) = span("2026-11-27T12:00:00");
+        assert!(first < noon && noon < last);
     }
 
     #[test]

@@ -56,7 +56,37 @@ pub(crate) fn messages() -> Vec<Vector> {
         answer(Opcode::TaskHistory, told),
         request(Opcode::TasksChanged, &notice),
         named("task-view", "a task with all that was done to it", &view()),
+        revised(),
     ]
+}
+
+/// What servers keep of a task with a field that this release does not know,
+/// after the change `revise`.
+fn revised() -> Vector {
+    let mut bytes = cbor::encode(&small_task());
+    // One more pair at the end of the map: a key longer than all others.
+    bytes[0] += 1;
+    bytes.extend(b"\x6dnewer_feature\xf5");
+    Vector {
+        name: "task-revised".to_owned(),
+        heading: "a task with a field of a later release, as change-revise leaves it".to_owned(),
+        of: None,
+        bytes: revise().merge(&bytes).unwrap(),
+        again: |bytes| {
+            let nothing = Revise::default();
+            nothing.merge(bytes)
+        },
+    }
+}
+
+fn revise() -> Revise {
+    Revise {
+        due: Some(None),
+        title: Some("Ship 1.3".to_owned()),
+        revision: 1,
+        importance: Some(1),
+        ..Revise::default()
+    }
 }
 
 /// A change of each kind.
@@ -80,7 +110,7 @@ fn change(verb: Verb) -> TaskChange {
     }
 }
 
-fn view() -> TaskView {
+pub(crate) fn view() -> TaskView {
     let ask = Ask {
         state: AskState::Completed,
         answer: Some(Answer::Done {
@@ -145,13 +175,6 @@ fn recipients() -> Vec<(&'static str, Verb)> {
 
 fn senders() -> Vec<(&'static str, Verb)> {
     let text = str::to_owned;
-    let revise = Revise {
-        due: Some(None),
-        title: Some(text("Ship 1.3")),
-        revision: 1,
-        importance: Some(1),
-        ..Revise::default()
-    };
     let withdraw = Verb::Withdraw {
         reason: text("Done already."),
         recipients: vec![name("ben")],
@@ -164,7 +187,7 @@ fn senders() -> Vec<(&'static str, Verb)> {
     let labels = vec![text("release")];
     let text = text("Which *day*?");
     vec![
-        ("revise", Verb::Revise(Box::new(revise))),
+        ("revise", Verb::Revise(Box::new(revise()))),
         ("withdraw", withdraw),
         ("reopen", reopen),
         ("remind", Verb::Remind),

@@ -11,6 +11,8 @@ mod annotate;
 #[cfg(test)]
 mod changes;
 #[cfg(test)]
+mod find;
+#[cfg(test)]
 mod fixtures;
 #[cfg(test)]
 mod kept;

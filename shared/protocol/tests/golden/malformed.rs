@@ -6,6 +6,7 @@ use yoshi_protocol::message::account::{LogOut, NewAcct};
 use yoshi_protocol::message::task::TaskFromClient;
 use yoshi_protocol::{ErrorCode, ErrorReply, Kind, NewTask};
 
+use crate::find;
 use crate::fixtures::{small_task, task_from_client};
 
 /// Bytes that must be refused.
@@ -76,6 +77,7 @@ pub(crate) fn malformed() -> Vec<Malformed> {
     cases.extend(broken_names());
     cases.extend(values());
     cases.extend(tasks());
+    cases.extend(find::malformed());
     cases
 }
 

@@ -27,7 +27,7 @@ use crate::fixtures::{
     incarnation, log_page, name, password, ping, poll_log, primary, server, set_password,
     small_task, task_entry, task_from_client, token,
 };
-use crate::{changes, operators};
+use crate::{changes, find, operators};
 
 /// Which way a message of an opcode goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,6 +94,7 @@ pub(crate) fn vectors() -> Vec<Vector> {
     vectors.extend(operators::of_recovery());
     vectors.extend(changes::messages());
     vectors.extend(changes::changes());
+    vectors.extend(find::messages());
     vectors.extend(further());
     vectors.extend(account_entries());
     vectors

@@ -154,13 +154,7 @@ impl<M: StateMachine> Applier<M> {
             changed
         });
         if is_trusted {
-            self.standing.send_if_modified(|standing| {
-                let was_lost = matches!(standing, Standing::Lost(_));
-                if was_lost {
-                    *standing = Standing::CatchingUp;
-                }
-                was_lost
-            });
+            self.no_longer(|standing| matches!(standing, Standing::Lost(_)));
         }
     }
 }

@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
+use bytes::Bytes;
+use message_server::machine;
 use yoshi_protocol::cbor::{self, Bound};
-use yoshi_protocol::message::log::{AccountEntry, TaskEntry, TaskOp};
-use yoshi_protocol::{Incarnation, NewTask, Position, ServerId};
+use yoshi_protocol::message::log::AccountEntry;
+use yoshi_protocol::{Incarnation, Position, ServerId};
+use yoshi_replica::{Entry, Lineage, StateMachine as _, View};
 
 use crate::clock::{Micros, SECOND};
-use crate::message::{Addr, Decoded, Published, StoredBlock, View};
-use message_server::rules::SendEntry;
+use crate::message::{Addr, Decoded, Published, StoredBlock};
 
 /// How long a message id is remembered.
 const DUPLICATE_WINDOW: Micros = 30 * SECOND;
@@ -58,6 +60,12 @@ pub(crate) struct Log {
     /// Every block ever stored, for the checks; the stream itself holds from `first` on.
     pub(crate) archive: Vec<Rc<StoredBlock>>,
     blocks: Vec<Rc<StoredBlock>>,
+    /// The lost logs that it continues.
+    lineage: Lineage,
+    /// The first sequence that it ever gave out.
+    begins: u64,
+    /// Whether there is a stream.
+    pub(crate) is_there: bool,
     first: u64,
     keep: usize,
     replicated: bool,
@@ -75,6 +83,9 @@ impl Log {
             incarnation,
             archive: Vec::new(),
             blocks: Vec::new(),
+            lineage: Lineage::default(),
+            begins: 1,
+            is_there: true,
             first: 1,
             keep,
             replicated,
@@ -88,13 +99,15 @@ impl Log {
     pub(crate) fn view(&self) -> View {
         View {
             incarnation: self.incarnation,
+            lineage: self.lineage.clone(),
+            begins: self.begins,
             first: self.first,
             last: self.last(),
         }
     }
 
     fn last(&self) -> u64 {
-        self.blocks.len() as u64
+        self.begins - 1 + self.blocks.len() as u64
     }
 
     /// The last block of a root that it still holds.
@@ -107,6 +120,31 @@ impl Log {
             .take_while(|block| block.sequence >= self.first);
         let found = held.into_iter().find(|block| block.root == root)?;
         Some((found.sequence, found.id.clone()))
+    }
+
+    /// The message id of the block at a sequence that it still holds.
+    #[must_use]
+    pub(crate) fn id_at(&self, sequence: u64) -> Option<String> {
+        let index = usize::try_from(sequence.checked_sub(self.begins)?).ok()?;
+        let block = self.blocks.get(index).filter(|_| sequence >= self.first)?;
+        Some(block.id.clone())
+    }
+
+    /// The stream is gone, and this one stands in its place.
+    pub(crate) fn replace(&mut self, incarnation: Incarnation, lineage: Lineage, begins: u64) {
+        self.remove();
+        self.is_there = true;
+        self.incarnation = incarnation;
+        self.lineage = lineage;
+        (self.begins, self.first) = (begins, begins);
+    }
+
+    /// The stream is gone.
+    pub(crate) fn remove(&mut self) {
+        self.is_there = false;
+        self.consumers.clear();
+        self.blocks.clear();
+        self.ids.clear();
     }
 
     /// Stores a block, if nothing speaks against it.
@@ -152,7 +190,7 @@ impl Log {
     /// As the server's own machine decodes it.
     fn decode(&self, position: Position, bytes: &[u8]) -> Decoded {
         match self.kind {
-            Kind::Tasks => Decoded::Task(decode_task(position, bytes).map(Rc::new)),
+            Kind::Tasks => Decoded::Task(Rc::new(decode_task(position, bytes))),
             Kind::Accounts => {
                 Decoded::Account(cbor::decode::<AccountEntry>(bytes, Bound::ENTRY).ok())
             }
@@ -175,8 +213,9 @@ impl Log {
     pub(crate) fn deliveries(&mut self) -> Vec<(Addr, u64, u64, Rc<StoredBlock>)> {
         let mut due = Vec::new();
         for (reader, consumer) in &mut self.consumers {
-            while !consumer.broken && consumer.next <= self.blocks.len() as u64 {
-                let index = usize::try_from(consumer.next - 1).expect("blocks fit into memory");
+            while !consumer.broken && consumer.next < self.begins + self.blocks.len() as u64 {
+                let index =
+                    usize::try_from(consumer.next - self.begins).expect("blocks fit into memory");
                 consumer.next += 1;
                 consumer.delivered += 1;
                 let block = Rc::clone(&self.blocks[index]);
@@ -219,20 +258,11 @@ impl Log {
     }
 }
 
-fn decode_task(position: Position, bytes: &[u8]) -> Option<SendEntry> {
-    let entry: TaskEntry = cbor::decode(bytes, Bound::ENTRY).ok()?;
-    // Changes of tasks are not simulated.
-    let TaskOp::Send(content) = entry.op else {
-        return None;
-    };
-    let task = NewTask::decode_logged(&content).ok()?;
-    entry.epoch.to_i64().ok()?;
-    Some(SendEntry {
+fn decode_task(position: Position, bytes: &[u8]) -> machine::Decoded {
+    let entry = Entry {
         position,
-        at: entry.at,
-        epoch: entry.epoch,
-        account: entry.account,
-        content: content.into_vec().into(),
-        task,
-    })
+        bytes: Bytes::copy_from_slice(bytes),
+    };
+    let decoded = machine::Tasks.decode(&[entry]).pop();
+    decoded.expect("one entry gives one")
 }

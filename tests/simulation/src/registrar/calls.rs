@@ -15,7 +15,6 @@ use crate::bug::Bug;
 use crate::clock::{MILLI, Micros, SECOND};
 use crate::message::{Addr, Message, Value, lease_view};
 use crate::node::{Context, Out, Timer};
-use crate::replica::Hands;
 
 const LEASE_CALL: Micros = 2 * SECOND;
 const CLAIM_PAUSE: Micros = 100 * MILLI;
@@ -36,16 +35,17 @@ impl Registrar {
         match action {
             Action::Beat(of) => {
                 let wait = u64::try_from(HEARTBEAT.as_micros()).expect("a second");
-                let (Some(token), Some(process)) =
-                    (self.call(context, Call::Beat(of), wait), &self.process)
-                else {
+                let (Some(token), Some(replica)) = (
+                    self.call(context, Call::Beat(of), wait),
+                    &self.driver.replica,
+                ) else {
                     return;
                 };
                 let beat = RsHeartbeat {
-                    id: self.disk.id,
+                    id: self.driver.disk.id,
                     host: String::new(),
-                    applied: process.replica.applied,
-                    incarnation: process.replica.life,
+                    applied: replica.applied,
+                    incarnation: replica.life,
                 };
                 context
                     .out
@@ -182,7 +182,7 @@ impl Registrar {
     }
 
     fn claim(&mut self, context: &mut Context<'_>, id: Uuid, epoch: Epoch) {
-        let server = self.disk.id;
+        let server = self.driver.disk.id;
         let entry = AccountEntry {
             at: context.wall(),
             id,
@@ -205,18 +205,10 @@ impl Registrar {
         process.next += 1;
         let ticket = process.next;
         process.tickets.insert(ticket, what);
-        let mut effects = std::collections::VecDeque::new();
-        let mut hands = Hands {
-            now: context.instant(),
-            disk: &mut self.disk,
-            effects: &mut effects,
-        };
-        let taken = process
-            .replica
-            .submit(&mut hands, ticket, order, cbor::encode(entry))
-            .is_ok();
-        self.perform(context, effects);
-        taken.then_some(ticket)
+        let entry = cbor::encode(entry);
+        let (taken, asked) = self.driver.submit(context, ticket, order, entry);
+        self.perform(context, asked);
+        taken.is_ok().then_some(ticket)
     }
 
     /// A claim has gone through the log, or nobody knows.
@@ -236,7 +228,7 @@ impl Registrar {
         match outcome {
             Some(Outcome::Applied(_)) => self.step(context, Step::Claimed(epoch)),
             Some(Outcome::Rejected(ErrorCode::NotPrimary | _)) => {
-                let logged = self.disk.rows.primary.epoch;
+                let logged = self.driver.disk.rows.primary.epoch;
                 self.step(context, Step::Outranked(logged));
                 self.step(context, Step::ClaimRefused(epoch));
             }

@@ -24,11 +24,11 @@ impl Registrar {
     ) {
         let now = context.instant();
         let epoch = self.primary_epoch(now);
-        let Some(process) = &mut self.process else {
+        let (Some(process), Some(replica)) = (&mut self.process, &self.driver.replica) else {
             return;
         };
         process.backups.heard(now, beat);
-        let answer = epoch.map(|epoch| (epoch, process.replica.applied));
+        let answer = epoch.map(|epoch| (epoch, replica.applied));
         context.send(from, Message::Alive { token, answer });
     }
 
@@ -48,13 +48,13 @@ impl Registrar {
         };
         match ask {
             AccountAsk::Authenticate(account, password) => {
-                let known = self.disk.rows.accounts.get(&account);
+                let known = self.driver.disk.rows.accounts.get(&account);
                 let valid = known.is_some_and(|known| known.password_hash == hash(password));
                 answer(context, (from, number), AccountAnswer::Valid(valid));
             }
             AccountAsk::Create(account, password) => {
-                let known = self.disk.rows.accounts.contains_key(&account);
-                if known && !self.disk.rows.is_done(id) {
+                let known = self.driver.disk.rows.accounts.contains_key(&account);
+                if known && !self.driver.disk.rows.is_done(id) {
                     return answer(
                         context,
                         (from, number),
@@ -88,7 +88,7 @@ impl Registrar {
         let (from, number) = to;
         match self.submit(context, Submitted::Change { from, number }, account, &entry) {
             Some(ticket) => {
-                let beta = u64::try_from(self.beta.as_micros()).unwrap_or(u64::MAX);
+                let beta = u64::try_from(self.driver.beta.as_micros()).unwrap_or(u64::MAX);
                 context.after(beta + CHANGE_SLACK, Timer::Request(ticket));
             }
             None => answer(context, to, AccountAnswer::Refused(ErrorCode::Busy)),

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use yoshi_protocol::Position;
+use yoshi_protocol::{Incarnation, Position};
 
 use super::follow::Follow;
 use super::{Effect, Hands, Replica};
@@ -30,13 +30,20 @@ impl<R: Rows> Replica<R> {
         let new = entries.partition_point(|(position, _)| *position <= self.stored);
         // What an interruption hid is committed: only its outcomes are missing.
         let (hidden, new) = entries.split_at(new);
-        let mut outcomes = hands.disk.rows.decide(hidden, self.bug).0;
+        let mut outcomes = hands.disk.rows.recall(hidden);
         if to <= self.stored {
             self.hold_outcomes(outcomes);
             return self.applied(hands, &batch);
         }
         let (decided, change) = hands.disk.rows.decide(new, self.bug);
-        outcomes.extend(decided);
+        if self.bug == Some(Bug::ChangeBeforeCommit) {
+            let own = |position: Position| is_own(&batch, self.life, position);
+            let told = new.iter().zip(&decided).filter(|((at, _), _)| own(*at));
+            let told = told.map(|((_, entry), outcome)| (entry.clone(), outcome.clone()));
+            let told = told.map(|(entry, outcome)| Effect::Decided(entry, outcome));
+            hands.effects.extend(told);
+        }
+        outcomes.extend(decided.into_iter().map(Some));
         let transaction = hands.disk.begin(self.stored, to, change, self.bug);
         hands.effects.push_back(Effect::Commit(transaction));
         self.hold_outcomes(outcomes);
@@ -57,6 +64,10 @@ impl<R: Rows> Replica<R> {
             } if *filling == transaction => {
                 self.filled_in(hands, held);
             }
+            Follow::Adopting {
+                transaction: adopting,
+                ..
+            } if *adopting == transaction => self.adoption_committed(hands, held),
             Follow::Reading(reading) => {
                 let Some((_, batch)) = reading
                     .applying
@@ -72,24 +83,24 @@ impl<R: Rows> Replica<R> {
             }
             Follow::Paused
             | Follow::Viewing(_)
+            | Follow::Looking(_)
             | Follow::Paging { .. }
-            | Follow::FillingIn { .. } => {}
+            | Follow::FillingIn { .. }
+            | Follow::Adopting { .. } => {}
         }
     }
 
     fn applied(&mut self, hands: &mut Hands<'_, R>, batch: &[Rc<StoredBlock>]) {
         let to = end(batch);
+        let last = batch.last().expect("a batch has a block");
+        self.last_block = Some((last.sequence, last.id.clone()));
         let entries = self.entries(batch);
         let outcomes = self.take_outcomes();
-        let own = |position: Position| {
-            batch
-                .iter()
-                .any(|block| block.sequence == position.sequence() && block.life == self.life)
-        };
         let positions = entries.iter().map(|(position, _)| *position);
         let outcomes = positions
             .zip(outcomes)
-            .filter(|(position, _)| own(*position))
+            .filter(|(position, _)| is_own(batch, self.life, *position))
+            .filter_map(|(position, outcome)| Some((position, outcome?)))
             .collect();
         self.advance(hands, to, outcomes);
         self.account(hands, batch, to);
@@ -130,6 +141,13 @@ impl<R: Rows> Replica<R> {
             .cloned()
             .collect()
     }
+}
+
+/// Whether an entry comes from this life of this server.
+fn is_own(batch: &[Rc<StoredBlock>], life: Incarnation, position: Position) -> bool {
+    batch
+        .iter()
+        .any(|block| block.sequence == position.sequence() && block.life == life)
 }
 
 fn end(batch: &[Rc<StoredBlock>]) -> Position {

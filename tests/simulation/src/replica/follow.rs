@@ -1,19 +1,21 @@
 //! Following the stream: which life of it, from where, and what is read
-//! (`applier.rs`, `stream.rs`).
+//! (`applier.rs`, `stream.rs`). Whether it may be followed is found out in
+//! `adopt.rs`.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Instant;
 
 use yoshi_protocol::Position;
-use yoshi_replica::Standing;
+use yoshi_replica::View;
 
+use super::adopt::Looking;
 use super::standing::next_sequence;
 use super::{CALL, Effect, Hands, Replica, Timer};
 use crate::bug::Bug;
 use crate::clock::{MILLI, Micros, SECOND};
-use crate::disk::Rows;
-use crate::message::{Page, StoredBlock, View};
+use crate::disk::{Cursor, Rows};
+use crate::message::{Page, StoredBlock};
 
 pub(super) const RETRY_FIRST: Micros = 50 * MILLI;
 const RETRY_LONGEST: Micros = 2 * SECOND;
@@ -26,14 +28,24 @@ pub(super) enum Follow {
     Paused,
     /// The stream was asked.
     Viewing(u64),
-    /// A neighbour was asked for a page.
-    Paging { token: u64, view: View },
+    /// The stream is the right one: is all of it there?
+    Looking(Looking),
+    /// A neighbour was asked for a page; of a log that is continued, nothing
+    /// after `until` is taken.
+    Paging {
+        token: u64,
+        view: View,
+        until: Option<Position>,
+    },
     /// A page is being committed.
     FillingIn {
         transaction: u64,
         page: Page,
         view: View,
+        is_levelling: bool,
     },
+    /// The log that continues the own one is being taken up.
+    Adopting { transaction: u64, to: Cursor },
     /// Blocks come in.
     Reading(Reading),
 }
@@ -43,8 +55,10 @@ impl Follow {
         match self {
             Self::Paused => "pauses".to_owned(),
             Self::Viewing(_) => "asks the stream".to_owned(),
+            Self::Looking(_) => "looks whether the stream is whole".to_owned(),
             Self::Paging { .. } => "asks a neighbour".to_owned(),
             Self::FillingIn { .. } => "fills in".to_owned(),
+            Self::Adopting { .. } => "takes a log up".to_owned(),
             Self::Reading(reading) => format!(
                 "reads {}, applies {:?}, {} wait",
                 reading.next,
@@ -54,6 +68,17 @@ impl Follow {
                     .map(|(transaction, _)| transaction),
                 reading.buffer.len(),
             ),
+        }
+    }
+
+    /// Whether this question is the one that is waited for.
+    fn asked(&self, token: u64) -> bool {
+        match self {
+            Self::Viewing(asked) | Self::Paging { token: asked, .. } => *asked == token,
+            Self::Looking(looking) => looking.asks(token),
+            Self::Paused | Self::FillingIn { .. } | Self::Adopting { .. } | Self::Reading(_) => {
+                false
+            }
         }
     }
 }
@@ -89,6 +114,17 @@ impl<R: Rows> Replica<R> {
         self.pause_and_retry(hands);
     }
 
+    /// The stream must not be consumed.
+    pub(super) fn lost(&mut self, hands: &mut Hands<'_, R>, what: String) {
+        self.trust(false);
+        // A leader that was just elected may speak of an older state once.
+        if std::mem::replace(&mut self.lost_before, true) {
+            self.standing = yoshi_replica::Standing::Lost(what);
+        }
+        self.pause = RETRY_LONGEST;
+        self.pause_and_retry(hands);
+    }
+
     fn pause_and_retry(&mut self, hands: &mut Hands<'_, R>) {
         self.follow = Follow::Paused;
         hands
@@ -98,46 +134,18 @@ impl<R: Rows> Replica<R> {
     }
 
     pub(super) fn follow_call_failed(&mut self, hands: &mut Hands<'_, R>, token: u64) {
-        match self.follow {
-            Follow::Viewing(asked) | Follow::Paging { token: asked, .. } if asked == token => {
-                self.interrupted(hands);
-            }
-            Follow::Paused
-            | Follow::Viewing(_)
-            | Follow::Paging { .. }
-            | Follow::FillingIn { .. }
-            | Follow::Reading(_) => {}
-        }
-    }
-
-    pub(super) fn viewed(&mut self, hands: &mut Hands<'_, R>, token: u64, view: View) {
-        if !matches!(self.follow, Follow::Viewing(asked) if asked == token) {
+        if !self.follow.asked(token) {
             return;
         }
-        let cursor = hands.disk.cursor.expect("made at the start");
-        if cursor.applied < self.applied {
-            return hands
-                .effects
-                .push_back(Effect::Stop("the database has gone back"));
+        if matches!(&self.follow, Follow::Looking(looking) if looking.may_go_unanswered(token)) {
+            return self.silent(hands, token);
         }
-        self.stored = cursor.applied;
-        let ends_early = self.stored.sequence() > view.last && self.bug != Some(Bug::TailUnchecked);
-        if view.incarnation != self.stream || ends_early {
-            if std::mem::replace(&mut self.lost_before, true) {
-                self.standing = Standing::Lost("the stream is not the one".to_owned());
-            }
-            self.pause = RETRY_LONGEST;
-            return self.pause_and_retry(hands);
-        }
-        if matches!(self.standing, Standing::Lost(_)) {
-            self.standing = Standing::CatchingUp;
-        }
-        self.fill_or_read(hands, view);
+        self.interrupted(hands);
     }
 
-    fn fill_or_read(&mut self, hands: &mut Hands<'_, R>, view: View) {
+    pub(super) fn fill_or_read(&mut self, hands: &mut Hands<'_, R>, view: View) {
         if next_sequence(self.stored) < view.first {
-            return self.ask_neighbour(hands, view);
+            return self.ask_neighbour(hands, view, None);
         }
         let consumer = self.token();
         let start = next_sequence(self.applied).max(view.first);
@@ -156,7 +164,12 @@ impl<R: Rows> Replica<R> {
             .push_back(Effect::After(2 * HEARTBEAT, Timer::Consumer(consumer)));
     }
 
-    fn ask_neighbour(&mut self, hands: &mut Hands<'_, R>, view: View) {
+    pub(super) fn ask_neighbour(
+        &mut self,
+        hands: &mut Hands<'_, R>,
+        view: View,
+        until: Option<Position>,
+    ) {
         self.neighbour_tries += 1;
         let mut ahead: Vec<_> = self
             .peers
@@ -172,7 +185,7 @@ impl<R: Rows> Replica<R> {
         }
         let peer = ahead[(self.neighbour_tries - 1) % ahead.len()].id;
         let token = self.call(hands, PAGE_TIMEOUT);
-        self.follow = Follow::Paging { token, view };
+        self.follow = Follow::Paging { token, view, until };
         hands.effects.push_back(Effect::AskPage {
             token,
             peer,
@@ -181,16 +194,34 @@ impl<R: Rows> Replica<R> {
     }
 
     pub(super) fn paged(&mut self, hands: &mut Hands<'_, R>, token: u64, page: Option<Page>) {
-        let Follow::Paging { token: asked, view } = self.follow else {
-            return;
-        };
-        if asked != token {
-            return;
+        if !self.follow.asked(token) {
+            return self.tail_page(hands, token, page.as_ref());
         }
+        match std::mem::replace(&mut self.follow, Follow::Paused) {
+            Follow::Paging { view, until, .. } => self.take_page(hands, view, until, page),
+            Follow::Looking(looking) => {
+                self.follow = Follow::Looking(looking);
+                self.told_how_far(hands, token, page.as_ref());
+            }
+            other => self.follow = other,
+        }
+    }
+
+    fn take_page(
+        &mut self,
+        hands: &mut Hands<'_, R>,
+        view: View,
+        until: Option<Position>,
+        page: Option<Page>,
+    ) {
         let Some(mut page) = page.filter(|page| page.through > self.stored) else {
             return self.interrupted(hands);
         };
-        if self.bug == Some(Bug::CatchUpFromStalePeer) {
+        if let Some(until) = until {
+            page.entries.retain(|(position, _)| *position <= until);
+            page.through = page.through.min(until);
+        }
+        if self.bug == Some(Bug::CatchUpFromStalePeer) && until.is_none() {
             // "It has everything that the stream no longer has."
             page.through = page.through.max(Position::end_of_block(view.first - 1));
         }
@@ -200,18 +231,23 @@ impl<R: Rows> Replica<R> {
             .disk
             .begin(self.stored, page.through, change, self.bug);
         hands.effects.push_back(Effect::Commit(transaction));
-        self.hold_outcomes(outcomes);
+        self.hold_outcomes(outcomes.into_iter().map(Some).collect());
         self.follow = Follow::FillingIn {
             transaction,
             page,
             view,
+            is_levelling: until.is_some(),
         };
     }
 
     /// A page is committed: the next one, or the stream.
     pub(super) fn filled_in(&mut self, hands: &mut Hands<'_, R>, held: bool) {
-        let Follow::FillingIn { page, view, .. } =
-            std::mem::replace(&mut self.follow, Follow::Paused)
+        let Follow::FillingIn {
+            page,
+            view,
+            is_levelling,
+            ..
+        } = std::mem::replace(&mut self.follow, Follow::Paused)
         else {
             return;
         };
@@ -221,8 +257,15 @@ impl<R: Rows> Replica<R> {
         self.stored = page.through;
         let outcomes = self.take_outcomes();
         let positions = page.entries.iter().map(|(position, _)| *position);
-        self.advance(hands, page.through, positions.zip(outcomes).collect());
-        self.fill_or_read(hands, view);
+        let outcomes = positions
+            .zip(outcomes)
+            .filter_map(|(position, outcome)| Some((position, outcome?)));
+        self.advance(hands, page.through, outcomes.collect());
+        if is_levelling {
+            self.follow_again(hands);
+        } else {
+            self.fill_or_read(hands, view);
+        }
     }
 
     pub(super) fn delivered(
@@ -279,5 +322,12 @@ impl<R: Rows> Replica<R> {
         hands
             .effects
             .push_back(Effect::After(HEARTBEAT / 2, Timer::Consumer(consumer)));
+    }
+
+    /// The stream may be another one now, or may lack its end.
+    pub(super) fn look_again(&mut self, hands: &mut Hands<'_, R>) {
+        if matches!(self.follow, Follow::Reading(_)) {
+            self.interrupted(hands);
+        }
     }
 }

@@ -39,6 +39,14 @@ pub(crate) fn outward<R: Rows>(
             context.send(Addr::Hub, Message::AskLast { from, token, root });
         }
         Effect::AskView(token) => context.send(Addr::Hub, Message::AskView { from, token }),
+        Effect::AskId { token, sequence } => {
+            let ask = Message::AskId {
+                from,
+                token,
+                sequence,
+            };
+            context.send(Addr::Hub, ask);
+        }
         Effect::Read { consumer, start } => {
             let read = Message::Read {
                 from,
@@ -60,7 +68,7 @@ pub(crate) fn outward<R: Rows>(
         Effect::Commit(transaction) => context.out.push(Out::Commit(transaction)),
         Effect::Account(block, position) => accounted(context, (id, life), &block, position),
         Effect::Stop(why) => context.out.push(Out::Stop(why)),
-        Effect::Down(_) | Effect::Done(..) => return Some(effect),
+        Effect::Down(_) | Effect::Done(..) | Effect::Decided(..) => return Some(effect),
     }
     None
 }

@@ -38,12 +38,20 @@ impl World {
                 let tail = if loses { self.random.index(4) + 1 } else { 0 };
                 self.tasks.kill(tail);
                 self.accounts.kill(tail);
-                for (watcher, _) in self.bucket.watchers() {
-                    self.bucket.unwatch(watcher);
-                }
+                self.lose_consumers();
                 self.schedule.after(down, Event::StartHub);
             }
             Fault::LoseAcks { .. } => self.acks_lost += 1,
+            Fault::LoseLog { tail, down } => {
+                self.hub_up = false;
+                self.lose_consumers();
+                self.lose_log(tail);
+                self.schedule.after(down, Event::StartHub);
+            }
+            Fault::LoseQuorum { .. } => {
+                self.without_quorum += 1;
+                self.lose_consumers();
+            }
             Fault::SlowDisk { node, commit, .. } => self.machine(node).commit += commit,
             Fault::BreakDatabase { node } => self.break_database(node),
             Fault::Clocks { by } => {
@@ -55,21 +63,39 @@ impl World {
         self.schedule.after(fault.lasts(), Event::Heal(index));
     }
 
+    pub(super) fn start_hub(&mut self) {
+        self.hub_up = true;
+        for machine in self.machines.values_mut() {
+            machine.connects += 1;
+        }
+    }
+
+    /// Nobody is delivered anything any more.
+    fn lose_consumers(&mut self) {
+        self.tasks.kill(0);
+        self.accounts.kill(0);
+        for (watcher, _) in self.bucket.watchers() {
+            self.bucket.unwatch(watcher);
+        }
+    }
+
     pub(super) fn heal(&mut self, index: usize) {
         match self.plan.faults[index].1 {
             Fault::Cut { node, from, to, .. } => {
                 let machine = self.machine(node);
                 machine.cut_from -= u32::from(from);
                 machine.cut_to -= u32::from(to);
+                machine.connects += 1;
                 self.send_held_back(node);
             }
-            Fault::KillHub { .. } => {
+            Fault::KillHub { .. } | Fault::LoseLog { .. } => {
                 let nodes: Vec<_> = self.machines.keys().copied().collect();
                 for node in nodes {
                     self.send_held_back(node);
                 }
             }
             Fault::LoseAcks { .. } => self.acks_lost -= 1,
+            Fault::LoseQuorum { .. } => self.without_quorum -= 1,
             Fault::SlowDisk { node, commit, .. } => self.machine(node).commit -= commit,
             Fault::Crash { .. }
             | Fault::Wipe { .. }
@@ -95,20 +121,18 @@ impl World {
         machine.deferred.clear();
         machine.held_back.clear();
         match node {
-            Addr::Ms(index) => {
-                self.homes[index].disk.crash(late);
-                self.homes[index].process = None;
-            }
-            Addr::Rs(index) => {
-                self.registrars[index].disk.crash(late);
-                self.registrars[index].stop();
-            }
+            Addr::Ms(index) => self.homes[index].stop(late),
+            Addr::Rs(index) => self.registrars[index].stop(late),
             Addr::Lb(index) => self.balancers[index] = None,
             Addr::Client(_) | Addr::Hub => {}
         }
     }
 
     fn may_wipe(&mut self, node: Addr) -> bool {
+        // The stream does not say then who has everything.
+        if self.is_recovering() {
+            return false;
+        }
         let (positions, last): (Vec<_>, _) = match node {
             Addr::Ms(_) => {
                 let homes = self.homes.iter().enumerate();
@@ -135,11 +159,12 @@ impl World {
     }
 
     fn wipe(&mut self, node: Addr) {
-        self.servers.retain(|_, addr| *addr != node);
+        let lost = self.servers.extract_if(.., |_, addr| *addr == node);
+        self.history.wiped.extend(lost.map(|(id, _)| id));
         let id = self.new_identity(node);
         match node {
-            Addr::Ms(index) => self.homes[index].disk = Disk::new(id),
-            Addr::Rs(index) => self.registrars[index].disk = Disk::new(id),
+            Addr::Ms(index) => self.homes[index].driver.disk = Disk::new(id),
+            Addr::Rs(index) => self.registrars[index].driver.disk = Disk::new(id),
             Addr::Lb(_) | Addr::Client(_) | Addr::Hub => {}
         }
     }
@@ -184,14 +209,14 @@ impl World {
         let kept = self.random.percent(50);
         let life = self.machine(node).life;
         let open = match node {
-            Addr::Ms(index) => self.homes[index].disk.open(),
-            Addr::Rs(index) => self.registrars[index].disk.open(),
+            Addr::Ms(index) => self.homes[index].driver.disk.under_way(),
+            Addr::Rs(index) => self.registrars[index].driver.disk.under_way(),
             Addr::Lb(_) | Addr::Client(_) | Addr::Hub => Vec::new(),
         };
         for transaction in open {
             match node {
-                Addr::Ms(index) if !kept => self.homes[index].disk.crash(false),
-                Addr::Rs(index) if !kept => self.registrars[index].disk.crash(false),
+                Addr::Ms(index) if !kept => self.homes[index].driver.disk.crash(false),
+                Addr::Rs(index) if !kept => self.registrars[index].driver.disk.crash(false),
                 _ => {}
             }
             self.schedule.after(

@@ -22,7 +22,22 @@ impl World {
     }
 
     pub(super) fn at_hub(&mut self, message: Message) {
+        // Without a leader nothing is answered.
+        if self.without_quorum > 0 {
+            return;
+        }
         let now = self.schedule.now();
+        let is_of_log = match &message {
+            Message::Publish { from, .. }
+            | Message::AskLast { from, .. }
+            | Message::AskView { from, .. }
+            | Message::AskId { from, .. }
+            | Message::Read { from, .. } => Some(*from),
+            _ => None,
+        };
+        if is_of_log.is_some_and(|from| !self.log(from).is_there) {
+            return;
+        }
         match message {
             Message::Publish {
                 from,
@@ -57,6 +72,14 @@ impl World {
             Message::AskView { from, token } => {
                 let view = self.log(from).view();
                 self.send(Addr::Hub, from, Message::View { token, view });
+            }
+            Message::AskId {
+                from,
+                token,
+                sequence,
+            } => {
+                let id = self.log(from).id_at(sequence);
+                self.send(Addr::Hub, from, Message::Id { token, id });
             }
             Message::Read {
                 from,
@@ -165,7 +188,7 @@ impl World {
 
     pub(super) fn hub_tick(&mut self) {
         self.schedule.after(SECOND, Event::HubTick);
-        if !self.hub_up {
+        if !self.hub_up || self.without_quorum > 0 {
             return;
         }
         self.expire();

@@ -42,7 +42,8 @@ impl World {
             Event::Start(node) => self.start(node),
             Event::Resume(node) => self.resume(node),
             Event::Heal(index) => self.heal(index),
-            Event::StartHub => self.hub_up = true,
+            Event::StartHub => self.start_hub(),
+            Event::Operate => self.operate(),
             Event::HubTick => self.hub_tick(),
         }
     }
@@ -109,8 +110,8 @@ impl World {
     /// The database comes to the end of a transaction, whatever its process does.
     fn commit(&mut self, node: Addr, life: u64, transaction: u64) {
         let done = match node {
-            Addr::Ms(index) => self.homes[index].disk.commit(transaction),
-            Addr::Rs(index) => self.registrars[index].disk.commit(transaction),
+            Addr::Ms(index) => self.homes[index].driver.disk.commit(transaction),
+            Addr::Rs(index) => self.registrars[index].driver.disk.commit(transaction),
             Addr::Lb(_) | Addr::Client(_) | Addr::Hub => None,
         };
         match done {

@@ -4,10 +4,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use yoshi_simulation::run::{System, Verdict, run};
+use yoshi_simulation::run::{System, Variety, Verdict, run};
 
 /// Seeds of the normal test run, of each system.
-const TASKS_SEEDS: u64 = 2_400;
+const TASKS_SEEDS: u64 = 1_200;
 const ACCOUNTS_SEEDS: u64 = 800;
 /// Runs in a hundred in which too little may have succeeded.
 const INVALID_PERCENT_MAX: u64 = 2;
@@ -92,6 +92,27 @@ fn seeds(system: System, count: u64) {
         sum(|verdict| verdict.reads as u64),
         failed.len(),
     );
+    if system == System::Tasks {
+        let of = |of: fn(&Variety) -> usize| -> usize {
+            verdicts
+                .iter()
+                .map(|(_, verdict)| of(&verdict.variety))
+                .sum()
+        };
+        let variety = Variety {
+            changes: of(|variety| variety.changes),
+            conflicts: of(|variety| variety.conflicts),
+            refusals: of(|variety| variety.refusals),
+            queued: of(|variety| variety.queued),
+            recoveries: of(|variety| variety.recoveries),
+        };
+        println!("{variety:?}");
+        let rarest = variety
+            .conflicts
+            .min(variety.queued)
+            .min(variety.recoveries);
+        assert!(count < 100 || rarest > 0, "something was not tried");
+    }
     assert!(
         failed.is_empty(),
         "{} of {count} seeds failed",

@@ -152,6 +152,61 @@ async fn a_task_that_is_gone_is_found_and_mended_from_a_neighbour() {
     is_found_and_mended(GONE, settings).await;
 }
 
+/// A task in the middle of all that an account has sent.
+const ONE_OF_MANY: &str = "DELETE FROM task WHERE number = 500";
+/// More entries than are counted at once.
+const MANY: usize = 1_100;
+const MANY_WITHIN: Duration = Duration::from_secs(120);
+/// Walks over the whole database, a round every second.
+const WALKED_WITHIN: Duration = Duration::from_secs(60);
+
+async fn rounds(system: &mut System) -> u64 {
+    let metrics = system.server("ms1").metrics().await.unwrap();
+    let mut lines = metrics.lines();
+    let rounds = lines.find_map(|line| line.strip_prefix("yoshi_compare_rounds_total "));
+    rounds.map_or(0, |rounds| rounds.parse().unwrap())
+}
+
+#[tokio::test]
+async fn of_a_large_account_a_server_alone_finds_a_task_that_is_gone() {
+    let mut system = System::start(SystemSettings {
+        load_balancers: 1,
+        message_servers: 1,
+        registration_servers: 1,
+        ..settings()
+    })
+    .await;
+    let client = system.client().await.with_deadline(MANY_WITHIN);
+    let busy = Person::register(&client, "busy").await;
+    // Some at a time, while one walk over them follows the other.
+    for part in 0..MANY / 50 {
+        let title = part.to_string();
+        let to = [&busy];
+        let sends = (0..50).map(|_| busy.send(&client, &title, &to));
+        futures::future::join_all(sends).await;
+    }
+    let begun = rounds(&mut system).await;
+    eventually(
+        "it has walked some times",
+        WALKED_WITHIN,
+        async || match rounds(&mut system).await {
+            rounds if rounds >= begun + 4 => Ok(()),
+            rounds => Err(format!("{rounds} rounds")),
+        },
+    )
+    .await;
+    system.server("ms1").healthy().await.unwrap();
+    let receipt = busy.send(&client, "last", &[&busy]).await;
+    assert_eq!(receipt.number, MANY as u64 + 1);
+
+    let before = system.database("ms1").rows(ONE_OF_MANY).await;
+    assert!(before.is_empty());
+    stops(&system, "ms1").await;
+    let said = system.server("ms1").healthy().await.unwrap_err();
+    let words = format!("{MANY} of its first {} entries", MANY + 1);
+    assert!(said.contains(&words), "{said}");
+}
+
 #[tokio::test]
 async fn of_two_servers_that_differ_both_stop_and_an_operator_decides() {
     let mut system = System::start(SystemSettings {

@@ -22,7 +22,7 @@ const SERVERS: [&str; 3] = ["ms1", "ms2", "ms3"];
 /// How long one send may try: longer than any failover.
 const SEND_WITHIN: Duration = Duration::from_secs(60);
 const REPORTS_WITHIN: Duration = Duration::from_secs(3);
-const SEEN_WITHIN: Duration = Duration::from_secs(30);
+pub(super) const SEEN_WITHIN: Duration = Duration::from_secs(30);
 /// NATS does not answer what it denies.
 const DENIED_WITHIN: Duration = Duration::from_millis(500);
 const BACK_WITHIN: Duration = Duration::from_secs(60);
@@ -53,7 +53,7 @@ async fn refused(system: &System, arguments: &[&str]) -> String {
 }
 
 /// The JSON of a command that succeeds.
-async fn done(system: &System, arguments: &[&str]) -> Value {
+pub(super) async fn done(system: &System, arguments: &[&str]) -> Value {
     let output = yoshi(system, arguments).await;
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{arguments:?}: {words}");
@@ -69,7 +69,7 @@ async fn reports(operator: &Operator, role: Role) -> Vec<ServerReport> {
 }
 
 /// Waits until so many servers refuse and name the command.
-async fn all_refuse(system: &System, role: Role, count: usize, command: &str) {
+pub(super) async fn all_refuse(system: &System, role: Role, count: usize, command: &str) {
     let operator = system.operator().await;
     eventually(
         &format!("{count} servers name `{command}`"),
@@ -95,7 +95,12 @@ async fn all_refuse(system: &System, role: Role, count: usize, command: &str) {
     .await;
 }
 
-async fn sends(system: &System, from: &Person, to: &Person, count: usize) -> Vec<Receipt> {
+pub(super) async fn sends(
+    system: &System,
+    from: &Person,
+    to: &Person,
+    count: usize,
+) -> Vec<Receipt> {
     let client = system.client().await.with_deadline(SEND_WITHIN);
     let mut receipts = Vec::new();
     for number in 0..count {
@@ -107,7 +112,7 @@ async fn sends(system: &System, from: &Person, to: &Person, count: usize) -> Vec
 }
 
 /// Numbers without a gap, ever higher positions, each task once in the inbox.
-async fn nothing_is_lost(system: &System, reader: &Person, receipts: &[Receipt]) {
+pub(super) async fn nothing_is_lost(system: &System, reader: &Person, receipts: &[Receipt]) {
     let numbers = receipts.iter().map(|receipt| receipt.number);
     assert!(numbers.eq(1..=receipts.len() as u64), "{receipts:?}");
     assert!(receipts.is_sorted_by(|a, b| a.position < b.position));
@@ -126,7 +131,7 @@ async fn nothing_is_lost(system: &System, reader: &Person, receipts: &[Receipt])
     contents::equal(&databases, OF_REGISTRATION_SERVERS).await;
 }
 
-async fn all_ready(system: &mut System) {
+pub(super) async fn all_ready(system: &mut System) {
     for name in ["rs1", "rs2", "ms1", "ms2", "ms3"] {
         system.server(name).ready().await;
     }

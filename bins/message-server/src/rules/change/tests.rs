@@ -1,7 +1,7 @@
 //! What each verb does, who may do it, and what always holds.
 
 use proptest::prelude::*;
-use yoshi_protocol::Kind;
+use yoshi_protocol::{Answer, Kind, NewTask, Revise, cbor};
 
 use super::*;
 
@@ -36,8 +36,12 @@ fn task(completion: Completion, recipients: &[&str]) -> Task {
         public: at(1),
         actor: name("ana"),
         changed: at(1),
-        content,
+        content: encoded(&content),
     }
+}
+
+fn encoded(task: &NewTask) -> Content {
+    Content::read(cbor::encode(task).into()).unwrap()
 }
 
 fn does(task: &mut Task, actor: &str, verb: Verb) {
@@ -147,7 +151,10 @@ fn a_stale_revision_is_a_conflict_and_a_real_one_asks_again() {
     };
     does(&mut task, "ana", Verb::Revise(Box::new(title)));
     assert_eq!(states(&task), [State::NeedsAction]);
-    assert_eq!((task.revision, &*task.content.title), (2, "Ship 1.3"));
+    assert_eq!(
+        (task.revision, &*task.content.task().title),
+        (2, "Ship 1.3")
+    );
     let broken = Revise {
         title: Some(String::new()),
         revision: 2,
@@ -155,6 +162,47 @@ fn a_stale_revision_is_a_conflict_and_a_real_one_asks_again() {
     };
     let broken = Verb::Revise(Box::new(broken));
     assert_eq!(refused(&mut task, "ana", broken), ErrorCode::InvalidTask);
+}
+
+#[test]
+fn a_revision_keeps_what_this_release_does_not_know() {
+    let mut task = task(Completion::All, &["ben"]);
+    let title = |title: &str, revision| {
+        Verb::Revise(Box::new(Revise {
+            title: Some(because(title)),
+            revision,
+            ..Revise::default()
+        }))
+    };
+    // One more pair at the end of the map: a key longer than all others.
+    let with_more = |content: &Content, value: &[u8]| {
+        let mut bytes = content.bytes().to_vec();
+        bytes[0] += 1;
+        bytes.extend([b"\x6dnewer_feature", value].concat());
+        Content::read(bytes.into()).unwrap()
+    };
+    let plain = task.clone();
+    task.content = with_more(&plain.content, b"\xf5");
+    does(&mut task, "ana", title("Ship 1.3", 0));
+    does(&mut task, "ana", title("Ship 1.4", 1));
+    let mut expected = plain.clone();
+    does(&mut expected, "ana", title("Ship 1.4", 0));
+    assert_eq!(task.content, with_more(&expected.content, b"\xf5"));
+    assert_eq!(task.content.task().title, "Ship 1.4");
+
+    // With what this release does not know it may not become too large.
+    task.content = with_more(
+        &plain.content,
+        &[&b"\x5a\x00\x01\x70\x00"[..], &[0; 0x1_7000]].concat(),
+    );
+    does(&mut task, "ana", title("Ship 1.5", 2));
+    let body = Revise {
+        body: Some("x".repeat(8_000)),
+        revision: 3,
+        ..Revise::default()
+    };
+    let body = Verb::Revise(Box::new(body));
+    assert_eq!(refused(&mut task, "ana", body), ErrorCode::TooLarge);
 }
 
 #[test]
@@ -195,7 +243,9 @@ fn notes_are_ones_own() {
 #[test]
 fn the_answer_is_what_the_kind_demands() {
     let mut task = task(Completion::All, &["ben"]);
-    task.content.kind = Kind::Answer;
+    let mut question = task.content.task().clone();
+    question.kind = Kind::Answer;
+    task.content = encoded(&question);
     assert_eq!(refused(&mut task, "ben", done()), ErrorCode::InvalidTask);
     let text = because("on Friday");
     does(&mut task, "ben", Verb::Complete(Answer::Answered { text }));
@@ -268,7 +318,7 @@ proptest! {
                 let step = &ask.step;
                 prop_assert_eq!(step.answer.is_some(), step.state == State::Completed);
                 prop_assert_eq!(step.percent == 100, step.state == State::Completed);
-                prop_assert!(step.state != State::Closed || task.content.completion == Completion::Any);
+                prop_assert!(step.state != State::Closed || task.content.task().completion == Completion::Any);
             }
             let open = task.asks.iter().any(|ask| ask.step.state.is_open());
             match task.status() {

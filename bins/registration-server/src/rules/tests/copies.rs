@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use serde_bytes::ByteBuf;
 use uuid::Uuid;
 use yoshi_protocol::Millis;
 
 use super::super::*;
 
 /// What a copy keeps of an entry: the entry, and where it ended.
-type Copy = BTreeMap<Position, (AccountEntry, Option<Position>)>;
+type Copy = BTreeMap<Position, (Entry, Option<Position>)>;
 
-fn applied(entries: impl IntoIterator<Item = (Position, AccountEntry)>) -> (WorkingSet, Copy) {
+fn applied(entries: impl IntoIterator<Item = (Position, Entry)>) -> (WorkingSet, Copy) {
     let (mut set, mut copy) = (WorkingSet::new(Primary::default()), Copy::new());
     for (position, entry) in entries {
         if apply(&mut set, position, Some(&entry)) == Outcome::Applied(position) {
@@ -30,34 +29,35 @@ fn state(set: &WorkingSet) -> String {
     format!("{accounts:?} {tokens:?}")
 }
 
-fn log_in(number: u32, name: &str) -> AccountOp {
-    let mut token_hash = [0; 32];
-    token_hash[..4].copy_from_slice(&number.to_be_bytes());
-    AccountOp::LogIn(NewToken {
-        account: AccountName::new(name).unwrap(),
-        expires_at: Millis(i64::MAX),
-        token_hash: ByteBuf::from(token_hash),
-    })
+fn token(number: u32) -> TokenHash {
+    let mut hash = [0; 32];
+    hash[..4].copy_from_slice(&number.to_be_bytes());
+    TokenHash(hash)
 }
 
-fn log_out(number: u32, name: &str) -> AccountOp {
-    match log_in(number, name) {
-        AccountOp::LogIn(token) => AccountOp::LogOut(EndToken {
-            account: token.account,
-            token_hash: token.token_hash,
-        }),
-        other => other,
+fn log_in(number: u32, name: &str) -> Operation {
+    Operation::LogIn {
+        account: AccountName::new(name).unwrap(),
+        token: token(number),
+        expires_at: Millis(i64::MAX),
+    }
+}
+
+fn log_out(number: u32, name: &str) -> Operation {
+    Operation::LogOut {
+        account: AccountName::new(name).unwrap(),
+        token: token(number),
     }
 }
 
 /// Two accounts that log in often, and now and then do something else.
-fn history(mut random: u64) -> Vec<(Position, AccountEntry)> {
-    let password = |name: &str| SetPassword {
+fn history(mut random: u64) -> Vec<(Position, Entry)> {
+    let password = |name: &str| NewPassword {
         account: AccountName::new(name).unwrap(),
-        password_hash: "hash".to_owned(),
+        hash: "hash".to_owned(),
     };
-    let mut ops = vec![AccountOp::Primary(ServerId(Uuid::nil()))];
-    ops.extend(["ana", "ben"].map(|name| AccountOp::Create(password(name))));
+    let mut ops = vec![Operation::Primary(ServerId(Uuid::nil()))];
+    ops.extend(["ana", "ben"].map(|name| Operation::Create(password(name))));
     for number in 0..700 {
         random = random
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -65,21 +65,21 @@ fn history(mut random: u64) -> Vec<(Position, AccountEntry)> {
         let name = if random >> 63 == 0 { "ana" } else { "ben" };
         let earlier = u32::try_from((random >> 20) % (u64::from(number) + 1)).unwrap();
         ops.push(match (random >> 40) % 600 {
-            0 => AccountOp::ChangePassword(password(name)),
-            disabled @ 1..12 => AccountOp::Set(SetDisabled {
+            0 => Operation::ChangePassword(password(name)),
+            disabled @ 1..12 => Operation::Set {
                 account: AccountName::new(name).unwrap(),
                 disabled: disabled == 1,
-            }),
+            },
             12..120 => log_out(earlier, name),
             _ => log_in(number, name),
         });
     }
-    let entry = |(number, op): (usize, AccountOp)| {
-        let entry = AccountEntry {
+    let entry = |(number, operation): (usize, Operation)| {
+        let entry = Entry {
             at: Millis(0),
             id: Uuid::from_u128(number as u128 + 1),
-            op,
             epoch: Epoch(1),
+            operation,
         };
         (Position(number as u64 + 1), entry)
     };

@@ -13,32 +13,32 @@ const OWN_FAULT: &str = "yoshi resync-server";
 
 /// The stream that is there now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Stream {
+pub struct Stream {
     /// None if its metadata name none.
-    pub(crate) incarnation: Option<Incarnation>,
+    pub incarnation: Option<Incarnation>,
     /// The lost logs that it continues.
-    pub(crate) lineage: Vec<Continued>,
+    pub lineage: Vec<Continued>,
     /// The last sequence that it has given out.
-    pub(crate) last: u64,
+    pub last: u64,
 }
 
 /// How a log is to be continued.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Plan {
+pub struct Plan {
     /// The lost logs, the latest first; its position is where the new log goes on.
-    pub(crate) continues: Vec<Continued>,
+    pub continues: Vec<Continued>,
     /// The first sequence of the new log: no block ever had it.
-    pub(crate) first_sequence: u64,
+    pub first_sequence: u64,
     /// Servers that hold what the new log does not continue.
-    pub(crate) left_out: Vec<ServerId>,
+    pub left_out: Vec<ServerId>,
     /// Servers that have stopped because their own rows are wrong: the log does
     /// not go by them, and they do not take it up.
-    pub(crate) stopped: Vec<ServerId>,
+    pub stopped: Vec<ServerId>,
 }
 
 /// Why nothing is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum No {
+pub enum No {
     /// No server has reported.
     Nobody,
     /// No server has applied anything.
@@ -57,7 +57,7 @@ pub(crate) enum No {
 
 impl Plan {
     /// Decides from the reports of all servers of one kind, but those in `without`.
-    pub(crate) fn of(
+    pub fn of(
         reports: &[ServerReport],
         without: &BTreeSet<ServerId>,
         stream: Option<&Stream>,
@@ -126,7 +126,7 @@ impl Plan {
     }
 
     /// Where the new log goes on.
-    pub(crate) fn through(&self) -> Position {
+    pub fn through(&self) -> Position {
         self.continues
             .first()
             .map_or(Position::ZERO, |lost| lost.through)

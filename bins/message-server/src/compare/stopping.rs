@@ -1,0 +1,73 @@
+//! What follows once somebody's rows are known to be wrong: this server stops, or
+//! raises the alarm about another one.
+
+use std::time::Duration;
+
+use tokio_postgres::error::SqlState;
+use yoshi_replica::DatabaseError;
+
+use super::voter::Voter;
+use crate::store::fork;
+
+/// How long writing that this database has forked may take before the server
+/// stops without it, and goes on trying.
+const MARK_WITHIN: Duration = Duration::from_secs(2);
+const MARK_PAUSE: Duration = Duration::from_secs(5);
+
+impl Voter {
+    /// This server is in the wrong: it serves no more, and does not forget it.
+    pub(super) async fn stop(&self, what: &str) {
+        if self.membership.refusal().is_some() {
+            return;
+        }
+        tracing::error!(
+            what,
+            "THIS SERVER'S ROWS ARE WRONG, and it stops serving: {what}"
+        );
+        let mut marked = self.mark(what).await;
+        self.membership.refuse(what);
+        while !marked {
+            tokio::time::sleep(MARK_PAUSE).await;
+            marked = self.mark(what).await;
+        }
+    }
+
+    async fn mark(&self, what: &str) -> bool {
+        let marked = tokio::time::timeout(MARK_WITHIN, fork::mark(&self.pool, what)).await;
+        let error = match marked {
+            Ok(Ok(())) => return true,
+            Ok(Err(error)) => error.to_string(),
+            Err(elapsed) => elapsed.to_string(),
+        };
+        tracing::error!(
+            error,
+            "a restart would forget that this server must not serve"
+        );
+        false
+    }
+
+    /// A database that says itself that it is damaged is in the wrong, too.
+    pub(super) async fn failed(&self, error: &DatabaseError) {
+        if let DatabaseError::Statement(statement) = error
+            && [
+                Some(&SqlState::DATA_CORRUPTED),
+                Some(&SqlState::INDEX_CORRUPTED),
+            ]
+            .contains(&statement.code())
+        {
+            return self
+                .stop(&format!("Postgres finds damage: {statement}"))
+                .await;
+        }
+        let error = error as &dyn std::error::Error;
+        tracing::warn!(error, "rows could not be compared");
+    }
+}
+
+pub(super) fn alarm(words: &str) {
+    metrics::counter!("yoshi_compare_alarms_total").increment(1);
+    tracing::error!(
+        rows = words,
+        "ANOTHER SERVER'S ROWS ARE WRONG: {words}; most servers hold it as this one does"
+    );
+}

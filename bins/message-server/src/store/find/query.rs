@@ -1,0 +1,139 @@
+//! The queries of a search.
+
+/// How far the index reaches, 0 if it was emptied, and whether nothing of an
+/// account's list has changed since.
+macro_rules! standing {
+    ($name:literal, $changed:literal) => {
+        concat!(
+            $name,
+            "
+    SELECT indexed, NOT EXISTS (",
+            $changed,
+            " > indexed) AS complete
+    FROM (SELECT coalesce((",
+            cursor!(),
+            "), 0) AS indexed) AS cursor"
+        )
+    };
+}
+
+pub(super) const INBOX_STANDING: &str = standing!(
+    "-- find: standing of an inbox",
+    "SELECT FROM ask WHERE recipient = $1 AND changed"
+);
+pub(super) const SENT_STANDING: &str = standing!(
+    "-- find: standing of what was sent",
+    "SELECT FROM task WHERE sender = $1 AND changed"
+);
+
+/// The candidates of a list before the position `$2`, the latest first, at most
+/// `$3`: all of them.
+macro_rules! all {
+    ($sent:literal) => {
+        concat!(
+            "SELECT * FROM task_listed
+        WHERE account = $1 AND sent = ",
+            $sent,
+            " AND position < $2
+        ORDER BY position DESC LIMIT $3"
+        )
+    };
+}
+
+/// The same, only those that hold the words `$words`. The sums keep Postgres from
+/// reading all tasks of everybody in the order of their positions instead.
+macro_rules! holding {
+    ($sent:literal, $list:literal, $words:literal) => {
+        concat!(
+            "SELECT task_listed.*
+        FROM (
+            SELECT position + 0 AS place FROM task_search
+            WHERE lists @> ARRAY[",
+            $list,
+            " || $1] AND words @@ CAST(",
+            $words,
+            "::text AS tsquery) AND position + 0 < $2
+            ORDER BY place DESC LIMIT $3
+        ) AS holding
+        JOIN task_listed ON account = $1 AND sent = ",
+            $sent,
+            " AND task_listed.position = holding.place"
+        )
+    };
+}
+
+/// Those of the candidates that pass every filter, at most `$4`.
+macro_rules! passing {
+    ($name:literal, $candidates:expr, $ask:literal) => {
+        concat!(
+            $name,
+            "
+    SELECT position, task FROM (",
+            $candidates,
+            ") AS candidate
+    WHERE ($5::smallint[] IS NULL OR kind = ANY ($5))
+      AND importance BETWEEN $6 AND $7
+      AND ($8::bigint IS NULL OR due_first > $8)
+      AND ($9::bigint IS NULL OR due_last < $9)
+      AND ($10::text[] IS NULL OR others && $10)
+      AND ($11::text[] IS NULL OR NOT EXISTS (
+            SELECT FROM UNNEST($11) AS wanted (label)
+            WHERE label <> ALL (candidate.labels) AND NOT EXISTS (
+                SELECT FROM note
+                WHERE note.task = candidate.task AND account = $1
+                  AND label = ANY (string_to_array(note.labels, E'\\n')))))
+      AND ($12::smallint[] IS NULL AND $13::smallint[] IS NULL
+           OR $12 IS NOT NULL AND EXISTS (SELECT FROM ask WHERE ask.task = candidate.task AND ",
+            $ask,
+            " state = ANY ($12))
+           OR $13 IS NOT NULL AND EXISTS (
+                SELECT FROM task WHERE id = candidate.task AND status = ANY ($13)))
+      AND ($14::boolean IS NULL OR $14 = EXISTS (
+            SELECT FROM note,
+                 to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS') AS utc
+            WHERE note.task = candidate.task AND account = $1
+              AND left(snoozed_until, 19) COLLATE \"C\" >
+                  CASE WHEN right(snoozed_until, 1) = 'Z' THEN utc
+                       ELSE coalesce($15::text, utc) END))
+    ORDER BY position DESC LIMIT $4"
+        )
+    };
+}
+
+pub(super) const INBOX: &str = passing!("-- find: inbox", all!("false"), "recipient = $1 AND");
+pub(super) const SENT: &str = passing!("-- find: sent", all!("true"), "");
+pub(super) const INBOX_HOLDING: &str = passing!(
+    "-- find: inbox, holding words",
+    holding!("false", "'i:'", "$16"),
+    "recipient = $1 AND"
+);
+pub(super) const SENT_HOLDING: &str = passing!(
+    "-- find: sent, holding words",
+    holding!("true", "'s:'", "$16"),
+    ""
+);
+
+/// The last of the candidates, if there are so many that more may follow.
+macro_rules! edge {
+    ($name:literal, $candidates:expr) => {
+        concat!(
+            $name,
+            "
+    SELECT min(position) AS edge FROM (",
+            $candidates,
+            ") AS candidate
+    HAVING count(*) >= $3"
+        )
+    };
+}
+
+pub(super) const INBOX_EDGE: &str = edge!("-- find: edge of an inbox", all!("false"));
+pub(super) const SENT_EDGE: &str = edge!("-- find: edge of what was sent", all!("true"));
+pub(super) const INBOX_HOLDING_EDGE: &str = edge!(
+    "-- find: edge of an inbox, holding words",
+    holding!("false", "'i:'", "$4")
+);
+pub(super) const SENT_HOLDING_EDGE: &str = edge!(
+    "-- find: edge of what was sent, holding words",
+    holding!("true", "'s:'", "$4")
+);
