@@ -7,6 +7,7 @@
 //! kept in `target/tmp`, and the test says where. Tests wait with
 //! [`eventually()`], never with a bare sleep.
 
+pub mod clock;
 pub mod contents;
 pub mod direct;
 pub mod disk;
@@ -20,6 +21,7 @@ pub mod proxy;
 pub mod server;
 pub mod system;
 
+pub use clock::Clock;
 pub use direct::Direct;
 pub use disk::Disk;
 pub use eventually::eventually;

@@ -17,6 +17,10 @@ use crate::server;
 /// How long nats-server may take to get ready; a cluster elects a leader first.
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
+/// How often a new cluster is asked for its streams, while it takes nodes for absent.
+const PROVISION_ATTEMPTS: u32 = 5;
+const PROVISION_PAUSE: Duration = Duration::from_secs(1);
+
 /// The users of `nats/accounts.conf`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum User {
@@ -28,6 +32,8 @@ pub enum User {
     RegistrationServer,
     /// Of the people who run the system.
     Operator,
+    /// Of a website's pages for administrators.
+    Administration,
     /// Of who creates streams and buckets.
     Provisioner,
     /// Of who makes a lost log anew.
@@ -42,11 +48,12 @@ pub enum User {
 
 impl User {
     /// Every user.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::LoadBalancer,
         Self::MessageServer,
         Self::RegistrationServer,
         Self::Operator,
+        Self::Administration,
         Self::Provisioner,
         Self::Recovery,
         Self::Client,
@@ -62,6 +69,7 @@ impl User {
             Self::MessageServer => "message-server",
             Self::RegistrationServer => "registration-server",
             Self::Operator => "operator",
+            Self::Administration => "administration",
             Self::Provisioner => "provisioner",
             Self::Recovery => "recovery",
             Self::Client => "client",
@@ -414,24 +422,33 @@ impl Nats {
     pub async fn provision_from(&self, definitions: &Path) {
         let replicas = if self.nodes.len() >= 3 { "3" } else { "1" };
         let log = self.scratch.path().join("provision.log");
-        let mut process = Process::start(
-            "yoshi provision",
-            Command::new(place::binary("yoshi"))
-                .args([
-                    "provision",
-                    "--timeout",
-                    "30",
-                    "--replicas",
-                    replicas,
-                    "--definitions",
-                ])
-                .arg(definitions)
-                .env("YOSHI_NATS_URL", self.urls())
-                .env("YOSHI_PROVISIONER_PASSWORD_FILE", self.password_file()),
-            &log,
-        );
-        let status = process.end(Duration::from_secs(40)).await;
-        assert!(status.success(), "yoshi provision: {}", process.log_end());
+        for attempt in 1..=PROVISION_ATTEMPTS {
+            let mut process = Process::start(
+                "yoshi provision",
+                Command::new(place::binary("yoshi"))
+                    .args([
+                        "provision",
+                        "--timeout",
+                        "30",
+                        "--replicas",
+                        replicas,
+                        "--definitions",
+                    ])
+                    .arg(definitions)
+                    .env("YOSHI_NATS_URL", self.urls())
+                    .env("YOSHI_PROVISIONER_PASSWORD_FILE", self.password_file()),
+                &log,
+            );
+            let status = process.end(Duration::from_secs(40)).await;
+            if status.success() {
+                return;
+            }
+            let words = process.log_end();
+            // The leader of a new cluster may still take a node for absent.
+            let early = words.contains("peer offline") && attempt < PROVISION_ATTEMPTS;
+            assert!(early, "yoshi provision: {words}");
+            tokio::time::sleep(PROVISION_PAUSE).await;
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! A private Postgres, shared by the tests of one program: durable as ours must
 //! be, with a database and a role of its own for whoever asks.
 
+mod backup;
+
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};

@@ -8,11 +8,11 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::eventually;
 use crate::nats::{Nats, User};
 use crate::place;
 use crate::postgres::Database;
 use crate::process::{Process, Signal};
+use crate::{clock, eventually};
 
 /// How long a server may take to get ready.
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -177,6 +177,22 @@ impl Server {
         Ok(body)
     }
 
+    /// How far its wall clock is from ours, as the date of its answers tells.
+    ///
+    /// # Errors
+    /// Why that cannot be seen.
+    pub async fn clock_apart(&self) -> Result<Duration, String> {
+        let address =
+            std::fs::read_to_string(self.address_file()).map_err(|error| error.to_string())?;
+        let (head, _body) = exchange(address.trim(), "/healthz").await?;
+        let date = head.lines().find_map(|line| {
+            let (name, value) = line.split_once(": ")?;
+            name.eq_ignore_ascii_case("date").then_some(value)
+        });
+        date.and_then(clock::apart)
+            .ok_or_else(|| "its answer has no date".to_owned())
+    }
+
     fn signal(&mut self, signal: Signal) {
         self.process
             .as_mut()
@@ -202,6 +218,13 @@ pub async fn healthy(address: &str) -> Result<(), String> {
 
 /// A GET: the status and the body.
 async fn get(address: &str, path: &str) -> Result<(u16, String), String> {
+    let (head, body) = exchange(address, path).await?;
+    let status = head.split(' ').nth(1).and_then(|text| text.parse().ok());
+    Ok((status.ok_or("no status")?, body))
+}
+
+/// A GET: the head of the answer, and the body.
+async fn exchange(address: &str, path: &str) -> Result<(String, String), String> {
     let exchange = async {
         let mut stream = TcpStream::connect(address).await?;
         let request =
@@ -216,6 +239,5 @@ async fn get(address: &str, path: &str) -> Result<(u16, String), String> {
         .map_err(|_| "no answer".to_owned())?
         .map_err(|error| error.to_string())?;
     let (head, body) = answer.split_once("\r\n\r\n").ok_or("not HTTP")?;
-    let status = head.split(' ').nth(1).and_then(|text| text.parse().ok());
-    Ok((status.ok_or("no status")?, body.to_owned()))
+    Ok((head.to_owned(), body.to_owned()))
 }

@@ -1,62 +1,23 @@
 //! A whole system: NATS, Postgres, and several servers of each kind.
 
+mod settings;
+
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use yoshi_client::{Client, Operator, Options};
 use yoshi_protocol::ServerId;
 
+use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::nats::{Ground, Nats, User};
-use crate::place::{self, Scratch};
+use crate::place::Scratch;
 use crate::postgres::{Database, Postgres};
 use crate::proxy::Proxy;
 use crate::server::Server;
 
-/// How many of each kind.
-#[derive(Debug, Clone)]
-pub struct SystemSettings {
-    /// Load balancers: lb1, lb2, …
-    pub load_balancers: usize,
-    /// Message servers: ms1, ms2, …
-    pub message_servers: usize,
-    /// Registration servers: rs1, rs2, …
-    pub registration_servers: usize,
-    /// Nodes of NATS: 1, or 3 for a cluster with three replicas.
-    pub nats_nodes: usize,
-    /// The folder with the definitions of the streams and buckets.
-    pub definitions: PathBuf,
-    /// Further settings of every server, as `YOSHI_*` variables.
-    pub variables: Vec<(String, String)>,
-    /// Every server has a small Postgres of its own, instead of a database in a shared one.
-    pub postgres_each: bool,
-    /// Connections of servers to NATS and Postgres, and between the nodes of
-    /// NATS, lead through proxies; see [`System::link`].
-    pub proxied: bool,
-    /// Message servers' Postgres and nodes of NATS keep their data on disks of
-    /// their own, `ms1` and `nats1` for example; see [`System::disk`].
-    pub disks: bool,
-    /// NATS acknowledges what is not on disk yet; servers must be told to let it pass.
-    pub unsynced: bool,
-}
-
-impl Default for SystemSettings {
-    fn default() -> Self {
-        Self {
-            load_balancers: 2,
-            message_servers: 3,
-            registration_servers: 2,
-            nats_nodes: 1,
-            definitions: place::workspace().join("nats/definitions"),
-            variables: Vec::new(),
-            postgres_each: false,
-            proxied: false,
-            disks: false,
-            unsynced: false,
-        }
-    }
-}
+pub use settings::SystemSettings;
 
 /// What a server's link leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,6 +42,8 @@ pub struct System {
     proxied: bool,
     // After those who use them.
     disks: BTreeMap<String, Disk>,
+    /// None, unless servers have clocks of their own.
+    clocks: Option<BTreeMap<String, Clock>>,
     variables: Vec<(String, String)>,
     scratch: Scratch,
 }
@@ -141,6 +104,7 @@ impl System {
             links: BTreeMap::new(),
             proxied: settings.proxied,
             disks,
+            clocks: settings.clocks.then(BTreeMap::new),
             variables: settings.variables.clone(),
             scratch: Scratch::new("servers"),
         }
@@ -162,26 +126,40 @@ impl System {
     /// The server as it will run: where its NATS and its database are.
     async fn new_server(&mut self, name: &str, role: User, database: Option<&Database>) -> Server {
         let mut through = database.cloned();
-        let mut urls = Vec::new();
-        if self.proxied {
-            for node in 0..self.nats.count() {
-                let port = self.new_link(name, Far::Nats(node), self.nats.port(node));
-                urls.push(format!("nats://127.0.0.1:{}", port.await));
-            }
-            if let Some(postgres) = self.own.get(name) {
-                let port = self.new_link(name, Far::Database, postgres.port()).await;
-                through = database.map(|database| database.through(port));
-            }
+        let urls = self.nats_urls(name).await;
+        if self.proxied
+            && let Some(postgres) = self.own.get(name)
+        {
+            let port = self.new_link(name, Far::Database, postgres.port()).await;
+            through = database.map(|database| database.through(port));
         }
         let folder = self.scratch.path();
         let mut server = Server::new(name, role, &self.nats, through.as_ref(), folder);
-        if !urls.is_empty() {
-            server.set("YOSHI_NATS_URL", &urls.join(","));
-        }
+        server.set("YOSHI_NATS_URL", &urls);
         for (variable, value) in &self.variables {
             server.set(variable, value);
         }
+        if let Some(clocks) = &mut self.clocks {
+            let clock = Clock::new(self.scratch.path(), name);
+            for (variable, value) in clock.variables() {
+                server.set(variable, &value);
+            }
+            clocks.insert(name.to_owned(), clock);
+        }
         server
+    }
+
+    /// Where somebody reaches the nodes of NATS, over links of its own if there are any.
+    async fn nats_urls(&mut self, name: &str) -> String {
+        if !self.proxied {
+            return self.nats.urls();
+        }
+        let mut urls = Vec::new();
+        for node in 0..self.nats.count() {
+            let port = self.new_link(name, Far::Nats(node), self.nats.port(node));
+            urls.push(format!("nats://127.0.0.1:{}", port.await));
+        }
+        urls.join(",")
     }
 
     async fn new_link(&mut self, name: &str, far: Far, to: u16) -> u16 {
@@ -260,6 +238,16 @@ impl System {
             .unwrap_or_else(|| panic!("{name} has no disk of its own"))
     }
 
+    /// The wall clock of a server, if servers have their own.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[must_use]
+    pub fn clock(&self, name: &str) -> &Clock {
+        let clock = self.clocks.as_ref().and_then(|clocks| clocks.get(name));
+        clock.unwrap_or_else(|| panic!("{name} has no clock of its own"))
+    }
+
     /// Leaves all logs for a look, and answers where those of the servers are.
     pub fn keep(&mut self) -> &Path {
         self.nats.keep();
@@ -322,6 +310,16 @@ impl System {
         Operator::connect(self.options(User::Operator))
             .await
             .expect("an operator can connect")
+    }
+
+    /// How a client of that name reaches this system's NATS, over links of its
+    /// own if the system is proxied; see [`System::link`].
+    ///
+    /// # Panics
+    /// If loopback has no free port.
+    pub async fn client_options(&mut self, name: &str) -> Options {
+        let urls = self.nats_urls(name).await;
+        Options::new(urls, User::Client.name(), self.nats.password().to_owned())
     }
 
     /// How to reach this system's NATS as a user.

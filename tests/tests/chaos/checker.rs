@@ -54,6 +54,10 @@ pub(crate) fn check(records: &[Record], rest: &Rest) -> Vec<Violation> {
     polls::check(records, &sends, rest, &mut found);
     accounts::check(records, rest, &mut found);
     homes::check(rest, &mut found);
+    for text in &rest.unreachable {
+        let text = format!("out of reach: {text}");
+        found.push(Violation::new("I1", Harm::Lost, text));
+    }
     for (what, equal) in [
         ("message servers", rest.messages_equal),
         ("registration servers", rest.accounts_equal),

@@ -1,6 +1,8 @@
 //! The faults: what each is called, and how it is injected, told from one
 //! that did nothing, and healed.
 
+mod clocks;
+mod databases;
 mod inject;
 mod links;
 mod targets;
@@ -10,6 +12,7 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 pub(crate) use inject::Injected;
+pub(crate) use targets::choose;
 
 macro_rules! faults {
     ($($(#[$doc:meta])* $variant:ident = $name:literal;)*) => {
@@ -80,8 +83,20 @@ faults! {
     HangPostgres = "hang-postgres";
     /// Nothing passes between one node of NATS and all others, and servers.
     IsolateNats = "isolate-nats";
-    /// One message server's clock is an hour ahead and fast.
+    /// One message server's wall clock is an hour ahead and fast.
     SkewMs = "skew-ms";
+    /// The registration servers' wall clocks are hours ahead, each by another time, and one is fast.
+    SkewRs = "skew-rs";
+    /// The load balancers' wall clocks are.
+    SkewLb = "skew-lb";
+    /// Every server's wall clock jumps an hour ahead and back, behind and back.
+    JumpAll = "jump-all";
+    /// No worker's connection carries anything, while all servers are well.
+    IsolateClients = "isolate-clients";
+    /// Half of the workers' connections carry nothing.
+    IsolateHalf = "isolate-half";
+    /// Half of the workers' connections break, and there are no new ones.
+    CutHalf = "cut-half";
     /// One message server's Postgres has no room left.
     FullPostgres = "full-postgres";
     /// One node of NATS has no room left.
@@ -94,6 +109,12 @@ faults! {
     PowerAll = "power-all";
     /// One message server starts again with an empty database.
     WipeMs = "wipe-ms";
+    /// One registration server does.
+    WipeRs = "wipe-rs";
+    /// One message server starts again with a database from an old backup.
+    RestoreMs = "restore-ms";
+    /// One registration server does.
+    RestoreRs = "restore-rs";
 }
 
 /// What a fault needs that not every machine has.
@@ -103,6 +124,19 @@ pub(crate) enum Need {
     Disks,
     /// libfaketime.
     ClockLibrary,
+    /// `pg_basebackup`.
+    Backups,
+}
+
+/// Of which parts a fault hits some, or all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    MessageServers,
+    RegistrationServers,
+    LoadBalancers,
+    Nodes,
+    Clocks,
+    Clients,
 }
 
 impl Fault {
@@ -114,9 +148,48 @@ impl Fault {
             | Self::PowerMs
             | Self::PowerNats
             | Self::PowerAll => Some(Need::Disks),
-            Self::SkewMs => Some(Need::ClockLibrary),
+            Self::SkewMs | Self::SkewRs | Self::SkewLb | Self::JumpAll => Some(Need::ClockLibrary),
+            Self::RestoreMs | Self::RestoreRs => Some(Need::Backups),
             _ => None,
         }
+    }
+
+    /// Which parts it hits.
+    const fn parts(self) -> &'static [Part] {
+        match self {
+            Self::KillLb | Self::KillAllLb => &[Part::LoadBalancers],
+            Self::KillRs
+            | Self::KillRsAfterAck
+            | Self::KillRsPostgres
+            | Self::PauseRs
+            | Self::IsolateRs
+            | Self::WipeRs
+            | Self::RestoreRs => &[Part::RegistrationServers],
+            Self::KillNats
+            | Self::KillNatsTwo
+            | Self::KillNatsAll
+            | Self::PauseNats
+            | Self::IsolateNats
+            | Self::FullNats
+            | Self::PowerNats => &[Part::Nodes],
+            Self::PowerAll => &[Part::MessageServers, Part::Nodes],
+            Self::SkewMs | Self::SkewRs | Self::SkewLb | Self::JumpAll => &[Part::Clocks],
+            Self::IsolateClients | Self::IsolateHalf | Self::CutHalf => &[Part::Clients],
+            _ => &[Part::MessageServers],
+        }
+    }
+
+    /// Whether it leaves nothing of its parts to another fault.
+    fn is_whole(self) -> bool {
+        let several = |part: &Part| matches!(part, Part::MessageServers | Part::Nodes);
+        matches!(self, Self::KillAllMs | Self::KillNatsAll | Self::PowerAll)
+            || !self.parts().iter().all(several)
+    }
+
+    /// Whether two faults can be at work at once, each by itself.
+    pub(crate) fn may_meet(self, other: Self) -> bool {
+        let shared = self.parts().iter().any(|part| other.parts().contains(part));
+        self != other && !(shared && (self.is_whole() || other.is_whole()))
     }
 
     /// The same, if this machine lacks it.
@@ -125,25 +198,15 @@ impl Fault {
             Need::Disks if !yoshi_tests::disk::available() => {
                 Some("this machine does not let us mount a disk in a file")
             }
-            Need::ClockLibrary if clock_library().is_none() => {
-                Some("libfaketime.so.1 is not installed")
+            Need::ClockLibrary if yoshi_tests::clock::library().is_none() => {
+                Some("libfaketime.so.1 is not installed (Debian: apt-get install faketime)")
             }
-            Need::Disks | Need::ClockLibrary => None,
+            Need::Backups if !yoshi_tests::Postgres::can_back_up() => {
+                Some("there is no pg_basebackup beside this Postgres")
+            }
+            Need::Disks | Need::ClockLibrary | Need::Backups => None,
         }
     }
-}
-
-/// Where libfaketime is, if it is installed.
-pub(crate) fn clock_library() -> Option<&'static str> {
-    const PLACES: [&str; 4] = [
-        "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
-        "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
-        "/usr/lib64/faketime/libfaketime.so.1",
-        "/usr/local/lib/faketime/libfaketime.so.1",
-    ];
-    PLACES
-        .into_iter()
-        .find(|path| std::path::Path::new(path).is_file())
 }
 
 impl fmt::Display for Fault {
@@ -174,6 +237,9 @@ pub(crate) struct Step {
     pub(crate) target: u64,
     /// How long it lasts.
     pub(crate) lasts: Duration,
+    /// So long after the one before it was injected, and while that is at work;
+    /// none: after everything has healed.
+    pub(crate) after: Option<Duration>,
 }
 
 /// When a flapping link last changed.

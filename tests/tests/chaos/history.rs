@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 /// No operation of a worker takes longer than this.
-const LONGEST: Duration = Duration::from_secs(30);
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// What an operation asks for. Passwords are the test's own, and open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -69,8 +69,8 @@ pub(crate) enum Outcome {
         more: bool,
         behind: bool,
     },
-    /// The payloads of the first inbox, then those of the second.
-    Both { first: Vec<Seen>, second: Vec<Seen> },
+    /// The first inbox, then the second.
+    Both { first: Inbox, second: Inbox },
     /// It was refused, and nothing happened.
     Fail { code: String },
     /// It may have happened, or may still happen.
@@ -93,6 +93,16 @@ impl Outcome {
             _ => "ok",
         }
     }
+}
+
+/// An inbox, from somewhere to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Inbox {
+    /// When its last page was asked for.
+    pub(crate) asked: Duration,
+    pub(crate) tasks: Vec<Seen>,
+    pub(crate) cursor: u64,
+    pub(crate) behind: bool,
 }
 
 /// A task as somebody read it.
@@ -217,6 +227,16 @@ impl History {
             }
         }
         sent
+    }
+
+    /// How many sends were accounted for between two moments.
+    pub(crate) fn accounted_within(&self, from: Duration, to: Duration) -> usize {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let within = |record: &&Record| {
+            let accounted = matches!(record.outcome, Outcome::Accounted { .. });
+            accounted && (from..to).contains(&record.ended)
+        };
+        inner.records.iter().filter(within).count()
     }
 
     /// Everything so far.

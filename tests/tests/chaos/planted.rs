@@ -20,21 +20,19 @@ mod search {
     use yoshi_planted::Fault as Planted;
     use yoshi_tests::place::Scratch;
 
-    use crate::campaign::{any_seed, block_on, variable};
+    use crate::campaign::{any_seed, block_on, chosen_faults, variable};
     use crate::fault::Fault;
     use crate::plan::Plan;
     use crate::run;
 
     /// Runs that may pass until a fault counts as not caught.
     const RUNS_MAX: u64 = 5;
-    /// How long one run may take: some faults leave nothing that could be read.
-    const RUN_WITHIN: Duration = Duration::from_secs(360);
     const QUIET: Duration = Duration::from_secs(4);
     /// How long each fault of the environment lasts: longer than silence (3 s),
     /// β (3 s) and the lease (6 s).
     const LASTS: Duration = Duration::from_secs(8);
 
-    /// What should bring a planted fault to light.
+    /// What should bring a planted fault to light, unless others are asked for.
     const fn plan(planted: Planted) -> &'static [Fault] {
         match planted {
             Planted::AcknowledgeBeforeCommit
@@ -71,7 +69,7 @@ mod search {
     async fn look(plan: &Plan) -> Option<BTreeMap<String, (usize, String)>> {
         let mut folder = Scratch::new(&format!("planted-{}", plan.seed));
         let ran = AssertUnwindSafe(run::run(plan, folder.path())).catch_unwind();
-        let Ok(Ok(ran)) = tokio::time::timeout(RUN_WITHIN, ran).await else {
+        let Ok(Ok(ran)) = tokio::time::timeout(plan.within(), ran).await else {
             folder.keep();
             return None;
         };
@@ -96,7 +94,12 @@ mod search {
         let fault = Planted::ALL.iter().find(|fault| fault.name() == name);
         let fault = *fault.expect("the fault is known");
         let seed = variable("YOSHI_CHAOS_SEED").unwrap_or_else(any_seed);
-        let faults = plan(fault);
+        let chosen = chosen_faults();
+        let faults = if chosen.is_empty() {
+            plan(fault)
+        } else {
+            &chosen
+        };
         let words: Vec<_> = faults.iter().map(|fault| fault.name()).collect();
         let runs = variable("YOSHI_CHAOS_RUNS").unwrap_or(RUNS_MAX);
         block_on(async {

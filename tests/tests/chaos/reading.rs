@@ -25,7 +25,7 @@ use crate::worker::{done, hex, seen_view};
 const READER: u32 = 1_001;
 /// How long one page may take.
 const PAGE_WITHIN: Duration = Duration::from_secs(10);
-/// How often a page is asked for that was refused.
+/// How often the log is read that could not be read.
 const TRIES_MAX: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(500);
 /// Blocks that are read from the stream at once.
@@ -33,13 +33,14 @@ const BLOCKS_AT_ONCE: usize = 1_000;
 /// Log-ins at once: each costs a core some 25 ms.
 const LOG_INS_AT_ONCE: usize = 4;
 
-/// Reads everything. `healed` is when the last fault was.
+/// Reads everything. `healed` is when the last fault was; what the system has not
+/// shown by `until` is out of reach.
 pub(crate) async fn read(
     system: &System,
     history: &History,
     people: &[Person],
     client: &Client,
-    healed: Instant,
+    (healed, until): (Instant, Instant),
 ) -> Rest {
     let mut rest = Rest {
         messages_equal: equal_after(system, &MESSAGE_SERVERS, OF_MESSAGE_SERVERS, healed).await,
@@ -52,7 +53,7 @@ pub(crate) async fn read(
         .await,
         ..Rest::default()
     };
-    rest.log_ins = log_ins(history, client, &mut rest.incomplete).await;
+    rest.log_ins = log_ins(history, client, until, &mut rest.unreachable).await;
     for attempt in 1..=TRIES_MAX {
         match roots(system).await {
             Ok(roots) => {
@@ -78,14 +79,14 @@ pub(crate) async fn read(
             ..MessageServer::default()
         };
         for person in people {
-            match inbox(&direct, id, person).await {
+            match inbox(&direct, id, person, until).await {
                 Ok(list) => {
                     server.inboxes.insert(person.name.to_string(), list);
                 }
                 Err(reason) => {
                     let text = format!("{name} does not show {}'s inbox: {reason}", person.name);
-                    rest.incomplete.push(text);
-                    // It would refuse the others as well, each after its time.
+                    rest.unreachable.push(text);
+                    // It would refuse the others as well.
                     break;
                 }
             }
@@ -133,7 +134,8 @@ pub(crate) async fn rows(database: &Database, queries: &[&str]) -> Result<Vec<St
 async fn log_ins(
     history: &History,
     client: &Client,
-    incomplete: &mut Vec<String>,
+    until: Instant,
+    unreachable: &mut Vec<String>,
 ) -> BTreeMap<(String, String), bool> {
     let mut given = BTreeSet::new();
     for Record { call, .. } in history.records() {
@@ -144,34 +146,63 @@ async fn log_ins(
         };
     }
     let tried = futures::stream::iter(given).map(|(account, password)| async move {
-        let name = AccountName::new(&account).expect("the test gave it");
-        let call = Call::LogIn {
-            account: account.clone(),
-            password: password.clone(),
-        };
-        let ticket = history.invoke(READER, call);
-        let outcome = done(client.log_in(&name, &Password::new(password.clone())).await);
-        history.end(ticket, outcome.clone());
-        ((account, password), outcome)
+        let opened = log_in(history, client, until, &account, &password).await;
+        ((account, password), opened)
     });
     let tried: Vec<_> = tried.buffer_unordered(LOG_INS_AT_ONCE).collect().await;
-    let mut opened = BTreeMap::new();
-    for (key, outcome) in tried {
-        match outcome {
-            Outcome::Done => opened.insert(key, true),
-            Outcome::Fail { code } if code == "unauthenticated" => opened.insert(key, false),
-            other => {
-                incomplete.push(format!("{} cannot try to log in: {other:?}", key.0));
-                None
-            }
-        };
+    let (mut opened, mut unanswered) = (BTreeMap::new(), Vec::new());
+    for (key, answer) in tried {
+        match answer {
+            Ok(opens) => drop(opened.insert(key, opens)),
+            Err(reason) => unanswered.push((key.0, reason)),
+        }
+    }
+    if let Some((account, reason)) = unanswered.first() {
+        unreachable.push(format!(
+            "{} passwords cannot be tried, {account}'s for example: {reason}",
+            unanswered.len()
+        ));
     }
     opened
 }
 
-async fn inbox(direct: &Direct, server: ServerId, person: &Person) -> Result<Vec<Seen>, String> {
+/// Whether a password opens an account. Tried until that is answered or the time is up.
+async fn log_in(
+    history: &History,
+    client: &Client,
+    until: Instant,
+    account: &str,
+    password: &str,
+) -> Result<bool, String> {
+    let name = AccountName::new(account).expect("the test gave it");
+    let mut last = "the time was up before".to_owned();
+    while Instant::now() < until {
+        let call = Call::LogIn {
+            account: account.to_owned(),
+            password: password.to_owned(),
+        };
+        let ticket = history.invoke(READER, call);
+        let secret = Password::new(password.to_owned());
+        let outcome = done(client.log_in(&name, &secret).await);
+        history.end(ticket, outcome.clone());
+        match outcome {
+            Outcome::Done => return Ok(true),
+            Outcome::Fail { code } if code == "unauthenticated" => return Ok(false),
+            other => last = format!("{other:?}"),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Err(last)
+}
+
+/// Everything in a person's inbox on one server. Tried until it is all there, or the time is up.
+async fn inbox(
+    direct: &Direct,
+    server: ServerId,
+    person: &Person,
+    until: Instant,
+) -> Result<Vec<Seen>, String> {
     let (mut all, mut cursor) = (Vec::new(), Position::ZERO);
-    let mut tries = 0;
     loop {
         let request = ClientPoll {
             view: View::Inbox,
@@ -191,8 +222,7 @@ async fn inbox(direct: &Direct, server: ServerId, person: &Person) -> Result<Vec
                 }
             }
             refused => {
-                tries += 1;
-                if tries >= TRIES_MAX {
+                if Instant::now() >= until {
                     return Err(format!("{refused:?}"));
                 }
                 tokio::time::sleep(PAUSE).await;

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::checker::{Harm, Violation};
-use crate::fault::Fault;
-use crate::run::{RECOVERED_WITHIN, Ran};
-use crate::verdict::{self, Measured};
+use crate::plan::Plan;
+use crate::run::Ran;
+use crate::verdict::{self, Bite, Bitten, Measured};
 
 /// Violations that are printed of one run; the history tells the rest.
 const SHOWN_MAX: usize = 12;
@@ -14,14 +14,14 @@ const SHOWN_MAX: usize = 12;
 /// All runs so far.
 #[derive(Default)]
 pub(crate) struct Report {
-    rows: BTreeMap<Fault, Row>,
+    rows: BTreeMap<String, Row>,
     runs: usize,
     failed: usize,
     invalid: usize,
     recoveries: Vec<Duration>,
 }
 
-/// One fault. A run of several faults counts for each of them.
+/// One fault, or two at once. A run of several faults counts for each of them.
 #[derive(Default)]
 struct Row {
     runs: usize,
@@ -38,14 +38,10 @@ struct Row {
 impl Report {
     /// Adds a run, none if it broke down, and prints its line. If it is worth a
     /// look: everything that is wrong with it.
-    pub(crate) fn add(
-        &mut self,
-        seed: u64,
-        faults: &[Fault],
-        ran: Option<&Ran>,
-    ) -> Option<Vec<String>> {
+    pub(crate) fn add(&mut self, plan: &Plan, ran: Option<&Ran>) -> Option<Vec<String>> {
         self.runs += 1;
-        let mut names: Vec<_> = faults.iter().map(|fault| fault.name()).collect();
+        let seed = plan.seed;
+        let mut names: Vec<_> = plan.steps.iter().map(|step| step.fault.name()).collect();
         names.dedup();
         let label = format!("run {} (seed {seed}): {}", self.runs, names.join(", "));
         let Some(Ran {
@@ -75,6 +71,19 @@ impl Report {
             measured.records.len(),
             worst.max().flatten().unwrap_or_default().as_secs_f64(),
         );
+        for Bitten { bites, during, .. } in &measured.bitten {
+            for Bite {
+                fault,
+                targets,
+                shown,
+            } in bites
+            {
+                let shown = shown.as_ref().unwrap_or_else(|reason| reason);
+                eprintln!(
+                    "  {fault} of {targets}: {shown}; {during} sends accounted for meanwhile"
+                );
+            }
+        }
         for restart in &measured.restarts {
             eprintln!("  ended by itself, and was started again: {restart}");
         }
@@ -97,16 +106,16 @@ impl Report {
         let other = measured.failures(violations).len() - violations.len();
         let mut seen = Vec::new();
         for bitten in &measured.bitten {
-            let row = self.rows.entry(bitten.fault).or_default();
+            let row = self.rows.entry(bitten.label.clone()).or_default();
             row.injected += 1;
             row.worst = row
                 .worst
-                .max(bitten.recovery.all.unwrap_or(RECOVERED_WITHIN));
+                .max(bitten.recovery.all.unwrap_or(measured.recovered_within));
             self.recoveries.extend(bitten.recovery.all);
-            if seen.contains(&bitten.fault) {
+            if seen.contains(&&*bitten.label) {
                 continue;
             }
-            seen.push(bitten.fault);
+            seen.push(&*bitten.label);
             row.runs += 1;
             row.valid += usize::from(valid);
             row.ok += measured.ok();

@@ -21,9 +21,13 @@ pub(crate) struct Rest {
     pub(crate) messages_equal: Option<Duration>,
     /// The same of registration servers.
     pub(crate) accounts_equal: Option<Duration>,
-    /// A server's database was wiped, and with it what it had queued alone.
+    /// A server's database was set back, and with it what it had queued alone.
     pub(crate) wiped: bool,
-    /// What could not be read: then the run proves nothing.
+    /// What the system had not shown when its time was up, though it was asked
+    /// again and again: what was acknowledged there is out of reach for good, as
+    /// far as anybody can tell.
+    pub(crate) unreachable: Vec<String>,
+    /// What the harness could not read: then the run proves nothing.
     pub(crate) incomplete: Vec<String>,
 }
 

@@ -1,6 +1,7 @@
 //! One run: a fresh system, a workload, faults one after the other, and the
 //! system at rest.
 
+mod phase;
 mod supervise;
 
 use std::path::Path;
@@ -14,13 +15,13 @@ use yoshi_client::{Client, Options, Outgoing};
 use yoshi_protocol::{Credential, NewTask, Password};
 use yoshi_tests::contents::{OF_MESSAGE_SERVERS, OF_REGISTRATION_SERVERS};
 use yoshi_tests::person::fresh_name;
-use yoshi_tests::{Direct, Person, System, SystemSettings, User, eventually};
+use yoshi_tests::{Direct, Person, System, SystemSettings, eventually};
 
 use crate::checker::{self, Violation};
-use crate::fault::{Fault, Injected};
+use crate::fault::{Fault, Need};
 use crate::history::{Call, History, Record};
 use crate::operation::ACCOUNTS;
-use crate::plan::Plan;
+use crate::plan::{Plan, Timeouts};
 use crate::planted;
 use crate::reading;
 use crate::rest::Rest;
@@ -34,18 +35,24 @@ pub(crate) const REGISTRATION_SERVERS: [&str; 3] = ["rs1", "rs2", "rs3"];
 /// The server that the control of a run spoils.
 const CONTROLLED: &str = "ms2";
 
+/// The connections that workers share, each over links of its own.
+pub(crate) const CLIENTS: [&str; 4] = ["clients1", "clients2", "clients3", "clients4"];
+
 /// Workers, each a process of the history.
 pub(crate) const WORKERS: u32 = 21;
-/// Connections that they share.
-const CONNECTIONS: usize = 4;
 /// The process of the history that sets up and ends a run.
 const SETUP: u32 = 1_002;
 /// How long one try of an operation may take.
 const TRY_WITHIN: Duration = Duration::from_secs(2);
 /// How long set-up, and what is done at rest, may try.
 const SURELY_WITHIN: Duration = Duration::from_secs(30);
-/// How long after a heal every worker must have had a task accounted for (I12).
-pub(crate) const RECOVERED_WITHIN: Duration = Duration::from_secs(60);
+/// How long after the last heal everything can be read, at the latest: what was
+/// acknowledged and cannot be read then counts as lost.
+const AT_REST_WITHIN: Duration = Duration::from_secs(120);
+/// The same from when reading begins, at least.
+const READ_WITHIN: Duration = Duration::from_secs(45);
+/// How long everything may take to be read once more, from a server that has lost rows as well.
+const SPOILED_WITHIN: Duration = Duration::from_secs(30);
 /// The least time between two faults.
 const BETWEEN_MIN: Duration = Duration::from_secs(2);
 const TICK: Duration = Duration::from_millis(100);
@@ -62,52 +69,42 @@ pub(crate) async fn run(plan: &Plan, folder: &Path) -> Ran {
     let history = Arc::new(History::begin(&folder.join("history.jsonl")));
     let client = surely(&system).await;
     let people = people(&history, &client).await;
-    let (shared, mut workers) = work(plan, &system, &history, &people).await;
+    let (shared, mut workers) = work(plan, &mut system, &history, &people).await;
     let mut supervisor = Supervisor::new(Arc::clone(&history));
 
     let began = history.now();
-    supervisor.wait(&mut system, plan.quiet, None).await;
+    supervisor.wait(&mut system, plan.quiet / 2, &mut []).await;
+    back_up(plan, &mut system).await;
+    supervisor.wait(&mut system, plan.quiet / 2, &mut []).await;
     let quiet_until = history.now();
     let memory_before = supervise::memory(&mut system);
-    let mut bitten = Vec::new();
-    for step in &plan.steps {
-        history.note("inject", step.fault.name());
-        let mut injected = Injected::inject(*step, &mut system, &history).await;
-        history.note("injected", &injected.targets.join(" "));
-        supervisor
-            .wait(&mut system, step.lasts, Some(&mut injected))
-            .await;
-        let bite = injected.bite(&mut system);
-        injected.heal(&mut system).await;
-        history.note("healed", step.fault.name());
-        let recovery = recover(&mut system, &mut supervisor, &history).await;
-        bitten.push(Bitten {
-            fault: step.fault,
-            bite,
-            recovery,
-        });
-    }
+    let (bitten, faulty) = faults(plan, &mut system, &mut supervisor, &history).await;
     let healed = Instant::now();
     shared.stop.store(true, Ordering::Relaxed);
     let ended = history.now();
     while workers.join_next().await.is_some() {}
-    let unready = supervisor.all_ready(&mut system, RECOVERED_WITHIN).await;
+    let within = plan.recovered_within();
+    let unready = supervisor.all_ready(&mut system, within).await;
     let last_sent = last_send(&history, &client, &people).await;
     let memory_after = supervise::memory(&mut system);
-    let mut rest = reading::read(&system, &history, &people, &client, healed).await;
-    rest.wiped = plan.steps.iter().any(|step| step.fault == Fault::WipeMs);
+    let until = (healed + AT_REST_WITHIN).max(Instant::now() + READ_WITHIN);
+    let mut rest = reading::read(&system, &history, &people, &client, (healed, until)).await;
+    let is_set_back = |fault| matches!(fault, Fault::WipeMs | Fault::RestoreMs);
+    rest.wiped = plan.steps.iter().any(|step| is_set_back(step.fault));
 
     let records = history.records();
     let violations = checker::check(&records, &rest);
     if plan.control && violations.is_empty() {
         delete_rows(&system).await;
-        let spoiled = reading::read(&system, &history, &people, &client, healed).await;
-        rest.incomplete.extend(unnoticed(&records, &spoiled));
+        let until = Instant::now() + SPOILED_WITHIN;
+        let spoiled = reading::read(&system, &history, &people, &client, (healed, until)).await;
+        rest.incomplete.extend(unnoticed(&records, spoiled));
     }
     let measured = Measured {
         bitten,
         span: (began, quiet_until, ended),
-        faulty: plan.steps.iter().map(|step| step.lasts).sum(),
+        faulty,
+        recovered_within: plan.recovered_within(),
         records,
         incomplete: rest.incomplete,
         unready,
@@ -124,15 +121,61 @@ pub(crate) async fn run(plan: &Plan, folder: &Path) -> Ran {
     }
 }
 
+/// Takes the backups that are put back later, while everybody works.
+async fn back_up(plan: &Plan, system: &mut System) {
+    for (fault, names) in [
+        (Fault::RestoreMs, MESSAGE_SERVERS),
+        (Fault::RestoreRs, REGISTRATION_SERVERS),
+    ] {
+        if plan.steps.iter().any(|step| step.fault == fault) {
+            for name in names {
+                system.postgres(name).back_up().await;
+            }
+        }
+    }
+}
+
+/// Injects all faults, and waits after each phase until the system is back. Also
+/// how long faults were at work, together.
+async fn faults(
+    plan: &Plan,
+    system: &mut System,
+    supervisor: &mut Supervisor,
+    history: &History,
+) -> (Vec<Bitten>, Duration) {
+    let mut bitten = Vec::new();
+    let mut faulty = Duration::ZERO;
+    for steps in plan.phases() {
+        let began = history.now();
+        let label = steps.iter().map(|step| step.fault.name());
+        let label = label.collect::<Vec<_>>().join(" + ");
+        let bites = phase::phase(steps, system, supervisor, history).await;
+        let healed = history.now();
+        faulty += healed - began;
+        let within = plan.recovered_within();
+        bitten.push(Bitten {
+            label,
+            bites,
+            during: history.accounted_within(began, healed),
+            recovery: recover(system, supervisor, history, within).await,
+        });
+    }
+    (bitten, faulty)
+}
+
 fn settings(plan: &Plan) -> SystemSettings {
-    let variables = [
-        ("YOSHI_BETA_SECONDS", plan.beta.as_secs()),
-        ("YOSHI_LEASE_SECONDS", 6),
-        ("YOSHI_LEASE_RENEW_SECONDS", 2),
+    let lease = [
+        ("YOSHI_LEASE_SECONDS", "6"),
+        ("YOSHI_LEASE_RENEW_SECONDS", "2"),
     ];
-    let mut variables: Vec<_> = variables
-        .map(|(name, value)| (name.to_owned(), value.to_string()))
-        .to_vec();
+    let beta = ("YOSHI_BETA_SECONDS", "3");
+    let variables = match plan.timeouts {
+        Timeouts::Short => vec![lease[0], lease[1], beta],
+        Timeouts::LongBeta => lease.to_vec(),
+        Timeouts::Defaults => Vec::new(),
+    };
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    let mut variables: Vec<_> = variables.into_iter().map(owned).collect();
     let unsynced = plan.planted == Some(planted::NATS_WITHOUT_SYNC);
     match plan.planted {
         Some(_) if unsynced => variables.push(("YOSHI_UNSAFE_STORAGE".into(), "true".into())),
@@ -146,7 +189,8 @@ fn settings(plan: &Plan) -> SystemSettings {
         variables,
         postgres_each: true,
         proxied: true,
-        disks: plan.disks,
+        disks: plan.needs(Need::Disks),
+        clocks: plan.needs(Need::ClockLibrary),
         unsynced,
         ..SystemSettings::default()
     }
@@ -187,7 +231,7 @@ async fn people(history: &History, client: &Client) -> Vec<Person> {
 /// Sets the workers to work.
 async fn work(
     plan: &Plan,
-    system: &System,
+    system: &mut System,
     history: &Arc<History>,
     people: &[Person],
 ) -> (Arc<Shared>, JoinSet<()>) {
@@ -203,11 +247,12 @@ async fn work(
         stop: AtomicBool::new(false),
     });
     let mut clients = Vec::new();
-    for _ in 0..CONNECTIONS {
-        let options: Options = system.options(User::Client);
-        let options = options
-            .deadline(plan.operation_within)
-            .try_within(TRY_WITHIN);
+    for name in CLIENTS {
+        let options: Options = system.client_options(name).await;
+        let mut options = options.deadline(plan.operation_within);
+        if plan.timeouts != Timeouts::Defaults {
+            options = options.try_within(TRY_WITHIN);
+        }
         clients.push(
             Client::connect(options)
                 .await
@@ -216,7 +261,7 @@ async fn work(
     }
     let mut workers = JoinSet::new();
     for process in 0..WORKERS {
-        let client = clients[process as usize % CONNECTIONS].clone();
+        let client = clients[process as usize % CLIENTS.len()].clone();
         let shared = Arc::clone(&shared);
         workers.spawn(Worker::new(process, WORKERS, plan.seed, client, shared).run());
     }
@@ -232,13 +277,13 @@ async fn delete_rows(system: &System) {
 }
 
 /// What the checker should have noticed of the deleted rows, and did not.
-fn unnoticed(records: &[Record], spoiled: &Rest) -> Vec<String> {
-    let found = checker::check(records, spoiled);
+fn unnoticed(records: &[Record], mut spoiled: Rest) -> Vec<String> {
     // A server that compares itself with its neighbours may have refused by then.
     let refused = spoiled
-        .incomplete
-        .iter()
+        .unreachable
+        .drain(..)
         .any(|text| text.starts_with(CONTROLLED));
+    let found = checker::check(records, &spoiled);
     let noticed = |invariant: &str| {
         let found = found.iter().any(|found| found.invariant == invariant);
         found || (invariant == "I1" && refused)
@@ -266,11 +311,16 @@ async fn keep(system: &mut System, folder: &Path) {
 }
 
 /// Waits until every worker has had a task accounted for.
-async fn recover(system: &mut System, supervisor: &mut Supervisor, history: &History) -> Recovery {
+async fn recover(
+    system: &mut System,
+    supervisor: &mut Supervisor,
+    history: &History,
+    within: Duration,
+) -> Recovery {
     let healed = history.now();
     let mut recovery = Recovery::default();
     loop {
-        supervisor.wait(system, TICK, None).await;
+        supervisor.wait(system, TICK, &mut []).await;
         supervisor.revive_grounds(system);
         let after = history.now() - healed;
         let sent = history.sent_since(WORKERS, healed);
@@ -280,7 +330,7 @@ async fn recover(system: &mut System, supervisor: &mut Supervisor, history: &His
         if recovery.all.is_none() && !sent.contains(&false) {
             recovery.all = Some(after);
         }
-        if after >= RECOVERED_WITHIN || (recovery.all.is_some() && after >= BETWEEN_MIN) {
+        if after >= within || (recovery.all.is_some() && after >= BETWEEN_MIN) {
             return recovery;
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::checker::{Harm, Violation};
 use crate::fault::Fault;
 use crate::history::{Outcome, Record};
-use crate::run::{RECOVERED_WITHIN, WORKERS};
+use crate::run::WORKERS;
 
 /// Successful operations of a run that proves something, for each second in
 /// which no fault was at work: some faults leave nothing that could succeed.
@@ -15,10 +15,21 @@ const OK_SHARE_MIN: f64 = 0.9;
 
 /// A fault that was injected.
 #[derive(Debug, Clone)]
-pub(crate) struct Bitten {
+pub(crate) struct Bite {
     pub(crate) fault: Fault,
+    pub(crate) targets: String,
     /// What shows that it did something, or that nothing does.
-    pub(crate) bite: Result<String, String>,
+    pub(crate) shown: Result<String, String>,
+}
+
+/// Faults that were at work at once, one or two.
+#[derive(Debug, Clone)]
+pub(crate) struct Bitten {
+    /// Their names.
+    pub(crate) label: String,
+    pub(crate) bites: Vec<Bite>,
+    /// Sends that were accounted for meanwhile.
+    pub(crate) during: usize,
     pub(crate) recovery: Recovery,
 }
 
@@ -39,6 +50,8 @@ pub(crate) struct Measured {
     pub(crate) span: (Duration, Duration, Duration),
     /// How long faults were at work, together.
     pub(crate) faulty: Duration,
+    /// How long after a heal every worker must be able to send.
+    pub(crate) recovered_within: Duration,
     pub(crate) records: Vec<Record>,
     pub(crate) incomplete: Vec<String>,
     /// Servers that were not ready at the end.
@@ -84,9 +97,9 @@ impl Measured {
                 quiet.len()
             ));
         }
-        for bitten in &self.bitten {
-            if let Err(reason) = &bitten.bite {
-                reasons.push(format!("{} did nothing: {reason}", bitten.fault));
+        for bite in self.bitten.iter().flat_map(|bitten| &bitten.bites) {
+            if let Err(reason) = &bite.shown {
+                reasons.push(format!("{} did nothing: {reason}", bite.fault));
             }
         }
         let pending = self
@@ -110,8 +123,8 @@ impl Measured {
         for bitten in &self.bitten {
             if bitten.recovery.all.is_none() {
                 failures.push(format!(
-                    "I12: {}: not every worker could send within {RECOVERED_WITHIN:?} of healing ({:?})",
-                    bitten.fault, bitten.recovery
+                    "I12: {}: not every worker could send within {:?} of healing ({:?})",
+                    bitten.label, self.recovered_within, bitten.recovery
                 ));
             }
         }

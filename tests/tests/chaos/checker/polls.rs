@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::sends::Sends;
 use super::{Harm, Violation};
-use crate::history::{Call, Outcome, Record, Seen};
+use crate::history::{Call, Inbox, Outcome, Record, Seen};
 use crate::rest::Rest;
 
 pub(crate) fn check(records: &[Record], sends: &Sends, rest: &Rest, found: &mut Vec<Violation>) {
@@ -38,13 +38,9 @@ pub(crate) fn check(records: &[Record], sends: &Sends, rest: &Rest, found: &mut 
                     found.extend(sends.check_seen("a poll", account, seen));
                 }
                 contiguous(account, (*since, *cursor), tasks, rest, found);
-                let due = accounted.before(account, record.invoked);
-                if !more && !behind && *cursor < due.0 {
-                    let text = format!(
-                        "{account}: asked at {:?}, answered up to {cursor}, but {} was accounted for at {}",
-                        record.invoked, due.1, due.0
-                    );
-                    found.push(Violation::new("I7", Harm::Lost, text));
+                if !more && !behind {
+                    let place = format!("{account}, asked");
+                    found.extend(accounted.missed(&place, account, record.invoked, *cursor));
                 }
             }
             (
@@ -57,7 +53,17 @@ pub(crate) fn check(records: &[Record], sends: &Sends, rest: &Rest, found: &mut 
                     first: seen_first,
                     second: seen_second,
                 },
-            ) => halves(server, (first, seen_first), (second, seen_second), found),
+            ) => {
+                for (account, inbox) in [(first, seen_first), (second, seen_second)] {
+                    if !inbox.behind {
+                        let place = format!("{account}, asked of {server}");
+                        let (asked, cursor) = (inbox.asked, inbox.cursor);
+                        found.extend(accounted.missed(&place, account, asked, cursor));
+                    }
+                }
+                let (first, second) = ((&**first, seen_first), (&**second, seen_second));
+                halves(server, first, second, found);
+            }
             _ => {}
         }
     }
@@ -97,12 +103,16 @@ fn contiguous(
 /// What the first list held is in the second, which was read later.
 fn halves(
     server: &str,
-    (first, seen_first): (&str, &[Seen]),
-    (second, seen_second): (&str, &[Seen]),
+    (first, seen_first): (&str, &Inbox),
+    (second, seen_second): (&str, &Inbox),
     found: &mut Vec<Violation>,
 ) {
-    let held: HashSet<&str> = seen_second.iter().map(|seen| &*seen.payload).collect();
-    for seen in seen_first {
+    let held: HashSet<&str> = seen_second
+        .tasks
+        .iter()
+        .map(|seen| &*seen.payload)
+        .collect();
+    for seen in &seen_first.tasks {
         let to_both = seen.recipients.iter().any(|to| to == second);
         if to_both && !held.contains(&*seen.payload) {
             let text = format!(
@@ -139,6 +149,24 @@ impl Accounted {
             }
         }
         Self(all)
+    }
+
+    /// Whether an answer that is up to date lacks what was accounted for before
+    /// it was asked for.
+    fn missed(
+        &self,
+        place: &str,
+        account: &str,
+        asked: Duration,
+        cursor: u64,
+    ) -> Option<Violation> {
+        let (position, payload) = self.before(account, asked);
+        (cursor < position).then(|| {
+            let text = format!(
+                "{place} at {asked:?}, answers up to {cursor}, but {payload} was accounted for at {position}"
+            );
+            Violation::new("I7", Harm::Lost, text)
+        })
     }
 
     /// The highest position that was accounted for before a moment, and whose.

@@ -1,10 +1,12 @@
 //! Histories that break one promise each: a checker that does not see them proves nothing.
 
+mod accounts;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Harm, check};
-use crate::history::{Call, Outcome, Record, Seen};
+use crate::history::{Call, Inbox, Outcome, Record, Seen};
 use crate::rest::{AccountEvent, MessageServer, Rest, TaskRow};
 
 /// A good history with its system at rest: three servers, a sender, two
@@ -286,99 +288,48 @@ fn i8_half_of_a_task_to_several() {
     finds("I8", Harm::Lost, |good| {
         good.inbox("ms1", "cy").clear();
     });
-    let pair = |second: Vec<Seen>| Record {
-        call: Call::Pair {
-            server: "ms1".into(),
-            first: "bo".into(),
-            second: "cy".into(),
-        },
-        outcome: Outcome::Both {
-            first: vec![seen("p2", 2, &["bo", "cy"])],
-            second,
-        },
-        ..good().records[5].clone()
-    };
+    let pair = |second| pair(Duration::ZERO, second, 2 * 1_024, false);
     finds("I8", Harm::Lost, |good| good.records.push(pair(vec![])));
     let whole = pair(vec![seen("p2", 2, &["bo", "cy"])]);
     assert_eq!(spoiled(|good| good.records.push(whole)), []);
 }
 
-#[test]
-fn i9_a_lost_account_or_password() {
-    let key = |password: &str| ("ana".to_owned(), password.to_owned());
-    finds("I9", Harm::Lost, |good| {
-        good.rest.log_ins.insert(key("new"), false);
-    });
-    finds("I9", Harm::Other, |good| {
-        good.rest.log_ins.insert(key("old"), true);
-    });
-    finds("I9", Harm::Lost, |good| {
-        good.rest.events.get_mut("rs2").unwrap()[1].created = None;
-    });
-    finds("I9", Harm::Doubled, |good| {
-        good.rest.events.get_mut("rs2").unwrap()[3].created = Some("ana".into());
-    });
-    let log_in = |second, password: &str, outcome| {
-        let call = Call::LogIn {
-            account: "ana".into(),
-            password: password.into(),
-        };
-        record(second, call, outcome)
+/// Bo's inbox on the first server, which holds the task to both, then Cy's.
+fn pair(asked: Duration, second: Vec<Seen>, cursor: u64, behind: bool) -> Record {
+    let inbox = |tasks| Inbox {
+        asked,
+        tasks,
+        cursor,
+        behind,
     };
-    let refused = || Outcome::Fail {
-        code: "unauthenticated".into(),
+    let call = Call::Pair {
+        server: "ms1".into(),
+        first: "bo".into(),
+        second: "cy".into(),
     };
-    finds("I9", Harm::Lost, |good| {
-        good.records.push(log_in(8, "new", refused()))
-    });
-    finds("I9", Harm::Other, |good| {
-        good.records.push(log_in(8, "old", Outcome::Done))
-    });
-    let right = spoiled(|good| {
-        good.records.push(log_in(8, "old", refused()));
-        good.records.push(log_in(9, "new", Outcome::Done));
-    });
-    assert_eq!(right, []);
+    let first = vec![seen("p2", 2, &["bo", "cy"])];
+    let both = Outcome::Both {
+        first: inbox(first),
+        second: inbox(second),
+    };
+    record(9, call, both)
 }
 
 #[test]
-fn i9_a_change_of_unknown_outcome_leaves_both_passwords_open() {
-    for (old, new) in [(true, false), (false, true)] {
-        let found = spoiled(|good| {
-            good.records[7].outcome = Outcome::Unknown {
-                reason: String::new(),
-            };
-            good.rest.log_ins.insert(("ana".into(), "old".into()), old);
-            good.rest.log_ins.insert(("ana".into(), "new".into()), new);
-        });
-        assert_eq!(found, []);
-    }
+fn i7_a_server_that_is_asked_directly_and_is_stale() {
+    let whole = || vec![seen("p2", 2, &["bo", "cy"])];
+    let late = Duration::from_secs(9);
+    let stale =
+        |asked, behind| spoiled(|good| good.records.push(pair(asked, whole(), 1_024, behind)));
+    let missed = ("I7", Harm::Lost);
+    assert_eq!(stale(late, false), [missed, missed]);
+    assert_eq!(stale(late, true), []);
+    assert_eq!(stale(Duration::ZERO, false), []);
 }
 
 #[test]
-fn i10_two_primaries() {
-    finds("I10", Harm::Other, |good| {
-        good.rest.events.get_mut("rs1").unwrap()[2].epoch = 5;
-    });
-    finds("I10", Harm::Other, |good| {
-        good.rest.events.get_mut("rs1").unwrap()[3].epoch = 5;
-    });
-}
-
-#[test]
-fn i11_two_homes() {
-    finds("I11", Harm::Other, |good| {
-        good.rest.roots.insert(2, "another".into());
-    });
-    finds("I11", Harm::Other, |good| {
-        good.server("ms1").tasks[1].epoch = 6;
-    });
-}
-
-#[test]
-fn i13_databases_that_stay_different() {
-    finds("I13", Harm::Other, |good| good.rest.messages_equal = None);
-    finds("I13", Harm::Other, |good| {
-        good.rest.accounts_equal = Some(2 * super::EQUAL_WITHIN);
+fn i1_what_is_out_of_reach_when_the_time_is_up() {
+    finds("I1", Harm::Lost, |good| {
+        good.rest.unreachable.push("ms1 refuses".into());
     });
 }

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use yoshi_protocol::Password;
 use yoshi_tests::person::fresh_name;
 use yoshi_tests::process::{Process, Signal};
-use yoshi_tests::{Link, System};
+use yoshi_tests::{Clock, Link, System};
 
+use super::clocks::Jump;
 use super::links::{broken, node, touched};
-use super::targets::{LOAD_BALANCERS, MESSAGE_SERVERS, NODES, index, one, primary};
-use super::{Fault, Flap, Step, clock_library};
+use super::{Fault, Flap, Step, clocks, databases};
 use crate::history::{Call, History, Outcome};
 use crate::worker::done;
 
@@ -32,20 +32,30 @@ pub(crate) struct Injected {
     before: u64,
     filled: u64,
     acknowledged: bool,
+    /// What a database lost, or that it lost nothing.
+    set_back: Option<Result<String, String>>,
     flap: Option<Flap>,
+    jump: Option<Jump>,
 }
 
 impl Injected {
-    /// Does the damage.
-    pub(crate) async fn inject(step: Step, system: &mut System, history: &History) -> Self {
+    /// Does the damage to these targets.
+    pub(crate) async fn inject(
+        step: Step,
+        targets: Vec<String>,
+        system: &mut System,
+        history: &History,
+    ) -> Self {
         let mut injected = Self {
             fault: step.fault,
-            targets: choose(step, system).await,
+            targets,
             ended: Vec::new(),
             before: 0,
             filled: 0,
             acknowledged: true,
+            set_back: None,
             flap: None,
+            jump: (step.fault == Fault::JumpAll).then(Jump::begin),
         };
         if step.fault == Fault::KillRsAfterAck {
             injected.acknowledged = create_account(system, history).await;
@@ -74,13 +84,8 @@ impl Injected {
             Fault::PauseMs | Fault::PauseRs => system.server(target).pause(),
             Fault::PausePostgres => system.postgres(target).signal_all(Signal::Pause),
             Fault::PauseNats => system.nats.signal_node(expect_node(target), Signal::Pause),
-            Fault::SkewMs => {
-                self.kill_server(system, target);
-                let server = system.server(target);
-                server.set("LD_PRELOAD", clock_library().unwrap_or_default());
-                server.set("FAKETIME", "+3600s x1.2");
-                server.set("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-                server.start();
+            Fault::SkewMs | Fault::SkewRs | Fault::SkewLb | Fault::JumpAll => {
+                system.clock(target).set(clocks::offset(target));
             }
             Fault::FullPostgres | Fault::FullNats => self.filled = system.disk(target).fill(),
             Fault::PowerMs | Fault::PowerNats | Fault::PowerAll => {
@@ -92,9 +97,13 @@ impl Injected {
                     system.postgres(target).kill();
                 }
             }
-            Fault::WipeMs => {
+            Fault::WipeMs | Fault::WipeRs => {
                 self.kill_server(system, target);
-                wipe(system, target).await;
+                self.set_back = Some(databases::wipe(system, target).await);
+            }
+            Fault::RestoreMs | Fault::RestoreRs => {
+                self.kill_server(system, target);
+                self.set_back = Some(databases::restore(system, target).await);
             }
             Fault::IsolateMs
             | Fault::MuteMs
@@ -104,7 +113,10 @@ impl Injected {
             | Fault::DelayMs
             | Fault::IsolateRs
             | Fault::HangPostgres
-            | Fault::IsolateNats => {
+            | Fault::IsolateNats
+            | Fault::IsolateClients
+            | Fault::IsolateHalf
+            | Fault::CutHalf => {
                 let link = broken(self.fault).unwrap_or(Link::WHOLE);
                 for proxy in touched(system, self.fault, target) {
                     self.before += proxy.count().slowed + proxy.count().cut;
@@ -120,6 +132,11 @@ impl Injected {
 
     /// Lets a fault that changes go on.
     pub(crate) fn tick(&mut self, system: &System) {
+        if let Some(offset) = self.jump.as_mut().and_then(Jump::next) {
+            for target in &self.targets {
+                system.clock(target).set(offset);
+            }
+        }
         let Some(flap) = &mut self.flap else { return };
         if flap.changed.elapsed() < FLAP {
             return;
@@ -137,7 +154,7 @@ impl Injected {
     }
 
     /// What shows that it did something; an error if nothing does. Asked right before healing.
-    pub(crate) fn bite(&self, system: &mut System) -> Result<String, String> {
+    pub(crate) async fn bite(&self, system: &mut System) -> Result<String, String> {
         if broken(self.fault).is_some() {
             let mut now = 0;
             for target in &self.targets {
@@ -169,14 +186,13 @@ impl Injected {
                 Ok(format!("full after {} bytes", self.filled))
             }
             Fault::FullPostgres | Fault::FullNats => Err("nothing was filled".to_owned()),
-            Fault::SkewMs => {
-                let process = system.server(&self.targets[0]).process();
-                let maps = process.map(|it| format!("/proc/{}/maps", it.id()));
-                let maps = maps.and_then(|path| std::fs::read_to_string(path).ok());
-                let loaded = maps.is_some_and(|text| text.contains("libfaketime"));
-                loaded
-                    .then(|| "libfaketime is loaded".to_owned())
-                    .ok_or("it is not".to_owned())
+            Fault::SkewMs | Fault::SkewRs | Fault::SkewLb | Fault::JumpAll => {
+                clocks::bite(system, &self.targets).await
+            }
+            Fault::WipeMs | Fault::WipeRs | Fault::RestoreMs | Fault::RestoreRs => {
+                gone(&self.ended)?;
+                let set_back = self.set_back.clone();
+                set_back.unwrap_or_else(|| Err("no database was touched".to_owned()))
             }
             Fault::KillRsAfterAck if !self.acknowledged => {
                 Err("no account was reported".to_owned())
@@ -202,9 +218,8 @@ impl Injected {
                 Fault::PauseMs | Fault::PauseRs => system.server(target).resume(),
                 Fault::PausePostgres => system.postgres(target).signal_all(Signal::Resume),
                 Fault::PauseNats => system.nats.signal_node(expect_node(target), Signal::Resume),
-                Fault::SkewMs => {
-                    system.server(target).set("LD_PRELOAD", "");
-                    system.server(target).start();
+                Fault::SkewMs | Fault::SkewRs | Fault::SkewLb | Fault::JumpAll => {
+                    system.clock(target).set(Clock::RIGHT);
                 }
                 Fault::FullPostgres | Fault::FullNats => {
                     system.disk(target).free();
@@ -241,34 +256,6 @@ impl Injected {
     }
 }
 
-async fn choose(step: Step, system: &System) -> Vec<String> {
-    let all = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-    let node = |offset: usize| format!("nats{}", (index(NODES, step.target) + offset) % NODES + 1);
-    match step.fault {
-        Fault::KillAllMs => all(&MESSAGE_SERVERS),
-        Fault::KillLb => vec![one(&LOAD_BALANCERS, step.target).to_owned()],
-        Fault::KillAllLb => all(&LOAD_BALANCERS),
-        Fault::KillRs
-        | Fault::KillRsAfterAck
-        | Fault::KillRsPostgres
-        | Fault::PauseRs
-        | Fault::IsolateRs => vec![primary(system).await],
-        Fault::KillNats
-        | Fault::PauseNats
-        | Fault::IsolateNats
-        | Fault::FullNats
-        | Fault::PowerNats => vec![node(0)],
-        Fault::KillNatsTwo => vec![node(0), node(1)],
-        Fault::KillNatsAll => vec![node(0), node(1), node(2)],
-        Fault::PowerAll => {
-            let mut targets: Vec<String> = all(&MESSAGE_SERVERS);
-            targets.extend([node(0), node(1), node(2)]);
-            targets
-        }
-        _ => vec![one(&MESSAGE_SERVERS, step.target).to_owned()],
-    }
-}
-
 /// Creates an account, and answers whether that was reported.
 async fn create_account(system: &System, history: &History) -> bool {
     let client = system.client().await;
@@ -283,15 +270,6 @@ async fn create_account(system: &System, history: &History) -> bool {
     let acknowledged = outcome == Outcome::Done;
     history.end(ticket, outcome);
     acknowledged
-}
-
-/// Empties a server's database, as a new disk does.
-async fn wipe(system: &System, name: &str) {
-    let database = system.database(name);
-    // Its connections may still be closing.
-    for statement in ["DROP SCHEMA public CASCADE", "CREATE SCHEMA public"] {
-        database.rows(statement).await;
-    }
 }
 
 /// Starts what has ended for lack of room or power.

@@ -17,7 +17,9 @@ pub(super) fn broken(fault: Fault) -> Option<Link> {
         | Fault::IsolateRs
         | Fault::FlapMs
         | Fault::HangPostgres
-        | Fault::IsolateNats => Some(Link::HELD),
+        | Fault::IsolateNats
+        | Fault::IsolateClients
+        | Fault::IsolateHalf => Some(Link::HELD),
         Fault::MuteMs => Some(Link {
             there: Flow::Hold,
             ..Link::WHOLE
@@ -26,13 +28,14 @@ pub(super) fn broken(fault: Fault) -> Option<Link> {
             back: Flow::Hold,
             ..Link::WHOLE
         }),
-        Fault::CutMs => Some(Link::CUT),
+        Fault::CutMs | Fault::CutHalf => Some(Link::CUT),
         Fault::DelayMs => Some(Link::delayed(DELAY)),
         _ => None,
     }
 }
 
-/// The links that a fault touches, of a server or of a node (`nats1`).
+/// The links that a fault touches, of a server, of a node (`nats1`) or
+/// of workers (`clients1`).
 pub(super) fn touched<'a>(system: &'a System, fault: Fault, target: &str) -> Vec<&'a Proxy> {
     if fault == Fault::HangPostgres {
         return vec![system.link(target, Far::Database)];

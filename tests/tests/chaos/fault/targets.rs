@@ -5,25 +5,87 @@ use std::time::Duration;
 use yoshi_protocol::message::roster::NewPrimReg;
 use yoshi_tests::{System, eventually};
 
+use super::{Fault, Step};
+use crate::run::CLIENTS;
+
 /// How long may pass until the load balancers know a primary.
 const PRIMARY_WITHIN: Duration = Duration::from_secs(40);
 
-pub(super) const MESSAGE_SERVERS: [&str; 3] = ["ms1", "ms2", "ms3"];
-pub(super) const REGISTRATION_SERVERS: [&str; 3] = ["rs1", "rs2", "rs3"];
-pub(super) const LOAD_BALANCERS: [&str; 2] = ["lb1", "lb2"];
+const MESSAGE_SERVERS: [&str; 3] = ["ms1", "ms2", "ms3"];
+const REGISTRATION_SERVERS: [&str; 3] = ["rs1", "rs2", "rs3"];
+const LOAD_BALANCERS: [&str; 2] = ["lb1", "lb2"];
 pub(super) const NODES: usize = 3;
 
+/// Whom the faults of a phase hit: different ones, as far as there are any.
+/// Chosen before the first is at work, while everybody can still be asked.
+pub(crate) async fn choose(steps: &[Step], system: &System) -> Vec<Vec<String>> {
+    let mut chosen: Vec<Vec<String>> = Vec::new();
+    for step in steps {
+        let mut targets = hit_by(*step, system).await;
+        for shift in 1..NODES as u64 {
+            let is_hit = |target| chosen.iter().flatten().any(|other| other == target);
+            if !targets.iter().any(is_hit) {
+                break;
+            }
+            let target = step.target + shift;
+            targets = hit_by(Step { target, ..*step }, system).await;
+        }
+        chosen.push(targets);
+    }
+    chosen
+}
+
+async fn hit_by(step: Step, system: &System) -> Vec<String> {
+    let all = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let node = |offset: usize| format!("nats{}", (index(NODES, step.target) + offset) % NODES + 1);
+    match step.fault {
+        Fault::KillAllMs => all(&MESSAGE_SERVERS),
+        Fault::KillLb => vec![one(&LOAD_BALANCERS, step.target).to_owned()],
+        Fault::KillAllLb => all(&LOAD_BALANCERS),
+        Fault::KillRs
+        | Fault::KillRsAfterAck
+        | Fault::KillRsPostgres
+        | Fault::PauseRs
+        | Fault::IsolateRs => vec![primary(system).await],
+        Fault::WipeRs | Fault::RestoreRs => {
+            vec![one(&REGISTRATION_SERVERS, step.target).to_owned()]
+        }
+        Fault::SkewRs => all(&REGISTRATION_SERVERS),
+        Fault::SkewLb => all(&LOAD_BALANCERS),
+        Fault::JumpAll => system.names(),
+        Fault::IsolateClients => all(&CLIENTS),
+        Fault::IsolateHalf | Fault::CutHalf => {
+            let first = index(CLIENTS.len(), step.target);
+            let half = CLIENTS.iter().cycle().skip(first).take(CLIENTS.len() / 2);
+            half.map(|name| (*name).to_owned()).collect()
+        }
+        Fault::KillNats
+        | Fault::PauseNats
+        | Fault::IsolateNats
+        | Fault::FullNats
+        | Fault::PowerNats => vec![node(0)],
+        Fault::KillNatsTwo => vec![node(0), node(1)],
+        Fault::KillNatsAll => vec![node(0), node(1), node(2)],
+        Fault::PowerAll => {
+            let mut targets: Vec<String> = all(&MESSAGE_SERVERS);
+            targets.extend([node(0), node(1), node(2)]);
+            targets
+        }
+        _ => vec![one(&MESSAGE_SERVERS, step.target).to_owned()],
+    }
+}
+
 /// One of them, chosen by a number.
-pub(super) fn one<'a>(names: &[&'a str], target: u64) -> &'a str {
+fn one<'a>(names: &[&'a str], target: u64) -> &'a str {
     names[index(names.len(), target)]
 }
 
-pub(super) fn index(count: usize, target: u64) -> usize {
+fn index(count: usize, target: u64) -> usize {
     usize::try_from(target % count as u64).expect("it is below the count")
 }
 
 /// The name of the primary registration server.
-pub(super) async fn primary(system: &System) -> String {
+async fn primary(system: &System) -> String {
     let operator = system.operator().await;
     let lookup = async || -> Result<NewPrimReg, String> {
         let primary = operator
@@ -34,7 +96,13 @@ pub(super) async fn primary(system: &System) -> String {
     };
     let primary = eventually("there is a primary", PRIMARY_WITHIN, lookup).await;
     for name in REGISTRATION_SERVERS {
-        if system.id(name).await == primary.id {
+        // One that was wiped may have no tables yet.
+        let identity = "SELECT id::text FROM server_identity";
+        let rows = system.database(name).try_rows(identity).await;
+        let id = rows
+            .ok()
+            .and_then(|rows| rows.first().map(|row| row.get(0)));
+        if id == Some(primary.id.to_string()) {
             return name.to_owned();
         }
     }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use yoshi_tests::System;
 
+use super::phase::AtWork;
 use super::{MESSAGE_SERVERS, REGISTRATION_SERVERS, TICK};
-use crate::fault::Injected;
 use crate::history::History;
 
 /// `RestartSec` of the systemd unit.
@@ -46,13 +46,13 @@ impl Supervisor {
         &mut self,
         system: &mut System,
         length: Duration,
-        mut injected: Option<&mut Injected>,
+        at_work: &mut [AtWork],
     ) {
         let end = Instant::now() + length;
         while Instant::now() < end {
             tokio::time::sleep_until((Instant::now() + TICK).min(end)).await;
-            if let Some(injected) = &mut injected {
-                injected.tick(system);
+            for fault in at_work.iter_mut() {
+                fault.injected.tick(system);
             }
             for name in system.names() {
                 self.look_after(system, &name);
@@ -121,7 +121,7 @@ impl Supervisor {
             if unready.is_empty() || Instant::now() >= end {
                 return unready;
             }
-            self.wait(system, 5 * TICK, None).await;
+            self.wait(system, 5 * TICK, &mut []).await;
             self.revive_grounds(system);
         }
     }

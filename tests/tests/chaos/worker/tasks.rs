@@ -9,7 +9,7 @@ use yoshi_protocol::message::task::{ClientPoll, TaskView};
 use yoshi_protocol::{Credential, NewTask};
 
 use super::{SENT_MAX, Sender, Sent, Session, Worker, outcome_of};
-use crate::history::{Call, Outcome, Seen};
+use crate::history::{Call, Inbox, Outcome, Seen};
 
 /// How long a server may take to answer one page of a pair.
 const PAIR_WITHIN: Duration = Duration::from_secs(2);
@@ -171,9 +171,9 @@ impl Worker {
         let since = self.pairs.get(&server).copied().unwrap_or(0);
         let mut cursor = since;
         let outcome = match self.list(server, first, since).await {
-            Ok((first, until)) => match self.list(server, second, since).await {
-                Ok((second, _)) => {
-                    cursor = until;
+            Ok(first) => match self.list(server, second, since).await {
+                Ok(second) => {
+                    cursor = first.cursor;
                     Outcome::Both { first, second }
                 }
                 Err(reason) => Outcome::Unknown { reason },
@@ -184,17 +184,11 @@ impl Worker {
         self.pairs.insert(server, cursor);
     }
 
-    /// Everything in a hot account's inbox on one server since a position, and
-    /// up to where that is.
-    async fn list(
-        &self,
-        server: usize,
-        number: usize,
-        since: u64,
-    ) -> Result<(Vec<Seen>, u64), String> {
+    /// Everything in a hot account's inbox on one server since a position.
+    async fn list(&self, server: usize, number: usize, since: u64) -> Result<Inbox, String> {
         let (_, id) = self.shared.servers[server];
         let person = &self.shared.people[number];
-        let (mut all, mut cursor) = (Vec::new(), Position(since));
+        let (mut tasks, mut cursor) = (Vec::new(), Position(since));
         for _ in 0..PAIR_PAGES_MAX {
             let request = ClientPoll {
                 view: View::Inbox,
@@ -202,6 +196,7 @@ impl Worker {
                 since: cursor,
                 credential: person.credential.clone(),
             };
+            let asked = self.shared.history.now();
             let page = self
                 .shared
                 .direct
@@ -210,10 +205,15 @@ impl Worker {
             let page = page
                 .ok_or("no answer")?
                 .map_err(|refusal| refusal.to_string())?;
-            all.extend(page.tasks.iter().map(seen_view));
+            tasks.extend(page.tasks.iter().map(seen_view));
             cursor = page.cursor;
             if !page.more {
-                return Ok((all, cursor.0));
+                return Ok(Inbox {
+                    asked,
+                    tasks,
+                    cursor: cursor.0,
+                    behind: page.behind,
+                });
             }
         }
         Err("too many pages".to_owned())
