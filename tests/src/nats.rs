@@ -17,10 +17,6 @@ use crate::server;
 /// How long nats-server may take to get ready; a cluster elects a leader first.
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
-/// How often a new cluster is asked for its streams, while it takes nodes for absent.
-const PROVISION_ATTEMPTS: u32 = 5;
-const PROVISION_PAUSE: Duration = Duration::from_secs(1);
-
 /// The users of `nats/accounts.conf`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum User {
@@ -422,33 +418,24 @@ impl Nats {
     pub async fn provision_from(&self, definitions: &Path) {
         let replicas = if self.nodes.len() >= 3 { "3" } else { "1" };
         let log = self.scratch.path().join("provision.log");
-        for attempt in 1..=PROVISION_ATTEMPTS {
-            let mut process = Process::start(
-                "yoshi provision",
-                Command::new(place::binary("yoshi"))
-                    .args([
-                        "provision",
-                        "--timeout",
-                        "30",
-                        "--replicas",
-                        replicas,
-                        "--definitions",
-                    ])
-                    .arg(definitions)
-                    .env("YOSHI_NATS_URL", self.urls())
-                    .env("YOSHI_PROVISIONER_PASSWORD_FILE", self.password_file()),
-                &log,
-            );
-            let status = process.end(Duration::from_secs(40)).await;
-            if status.success() {
-                return;
-            }
-            let words = process.log_end();
-            // The leader of a new cluster may still take a node for absent.
-            let early = words.contains("peer offline") && attempt < PROVISION_ATTEMPTS;
-            assert!(early, "yoshi provision: {words}");
-            tokio::time::sleep(PROVISION_PAUSE).await;
-        }
+        let mut process = Process::start(
+            "yoshi provision",
+            Command::new(place::binary("yoshi"))
+                .args([
+                    "provision",
+                    "--timeout",
+                    "30",
+                    "--replicas",
+                    replicas,
+                    "--definitions",
+                ])
+                .arg(definitions)
+                .env("YOSHI_NATS_URL", self.urls())
+                .env("YOSHI_PROVISIONER_PASSWORD_FILE", self.password_file()),
+            &log,
+        );
+        let status = process.end(Duration::from_secs(40)).await;
+        assert!(status.success(), "yoshi provision: {}", process.log_end());
     }
 }
 

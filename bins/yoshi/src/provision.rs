@@ -28,6 +28,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// Error codes of the `JetStream` API.
 pub(crate) const STREAM_NOT_FOUND: u64 = 10_059;
 const STREAM_NAME_IN_USE: u64 = 10_058;
+const NO_SUITABLE_PEERS: u64 = 10_005;
 
 /// The key of a log's incarnation in its metadata.
 const INCARNATION: &str = "incarnation";
@@ -165,7 +166,11 @@ impl Api {
                     let answer: Value = serde_json::from_slice(&message.payload)
                         .map_err(|error| Failure::input(format!("{subject}: {error}")))?;
                     // 503: no leader yet, or the meta group is being elected.
-                    if answer.pointer("/error/code") != Some(&json!(503)) {
+                    let is_elected = answer.pointer("/error/code") != Some(&json!(503));
+                    // The nodes of a cluster that has just started find each other.
+                    let is_placed = error_code(&answer) != Some(NO_SUITABLE_PEERS)
+                        || Instant::now() + PAUSE >= self.end;
+                    if is_elected && is_placed {
                         return Ok(answer);
                     }
                     answer["error"]["description"].to_string()

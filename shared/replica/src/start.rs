@@ -59,7 +59,12 @@ impl StartError {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Database(_) => true,
-            Self::Stream(error) => matches!(error, StreamError::OutOfReach(..)),
+            Self::Stream(error) => {
+                matches!(
+                    error,
+                    StreamError::OutOfReach(..) | StreamError::Missing(..)
+                )
+            }
             Self::AnotherLog(..) | Self::Subscribe(_) => false,
         }
     }

@@ -7,7 +7,8 @@ mod block;
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, pull};
-use async_nats::jetstream::{self, Context};
+use async_nats::jetstream::stream::InfoError;
+use async_nats::jetstream::{self, Context, ErrorCode};
 use futures::{Stream, StreamExt};
 use yoshi_protocol::Incarnation;
 use yoshi_protocol::cbor::DecodeError;
@@ -45,9 +46,15 @@ pub struct View {
 /// Why the stream could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum StreamError {
-    /// It cannot be reached, or does not exist.
+    /// It cannot be reached, or has no leader.
     #[error("the stream {0} cannot be reached: {1}")]
     OutOfReach(String, String),
+    /// NATS knows no such stream.
+    #[error(
+        "there is no stream {0}: `yoshi provision` creates it. If there was one, NATS has lost the \
+         log; `{1}` then puts it back from the servers' databases"
+    )]
+    Missing(String, &'static str),
     /// It was not made by `yoshi provision`.
     #[error("the stream {0} has no incarnation in its metadata; create it with 'yoshi provision'")]
     NoIncarnation(String),
@@ -95,6 +102,13 @@ impl StreamError {
     }
 }
 
+/// Whether the leader of all streams says that it knows none of this name.
+fn is_missing(error: &InfoError) -> bool {
+    let source = std::error::Error::source(error);
+    let answer = source.and_then(|source| source.downcast_ref::<jetstream::Error>());
+    answer.is_some_and(|answer| answer.error_code() == ErrorCode::STREAM_NOT_FOUND)
+}
+
 /// One stream.
 #[derive(Clone)]
 pub(crate) struct Log {
@@ -117,11 +131,13 @@ impl Log {
 
     /// Asks the stream's leader where it stands.
     pub(crate) async fn view(&self) -> Result<View, StreamError> {
-        let info = self
-            .stream
-            .get_info()
-            .await
-            .map_err(|error| self.out_of_reach(error))?;
+        let info = match self.stream.get_info().await {
+            Ok(info) => info,
+            Err(error) if is_missing(&error) => {
+                return Err(StreamError::Missing(self.name.clone(), recovery(self.role)));
+            }
+            Err(error) => return Err(self.out_of_reach(error)),
+        };
         // A node without a quorum answers for itself (nats-server 2.15): what it
         // holds may be old, and nothing can be written.
         if info.cluster.is_some_and(|cluster| cluster.leader.is_none()) {

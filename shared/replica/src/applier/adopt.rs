@@ -8,7 +8,7 @@ use crate::cursor::{self, Cursor};
 use crate::lineage::{Adoption, Verdict, judge, recovery};
 use crate::machine::StateMachine;
 use crate::neighbour;
-use crate::stream::View;
+use crate::stream::{StreamError, View};
 use crate::transact::Applying;
 use yoshi_protocol::Position;
 
@@ -23,7 +23,13 @@ impl<M: StateMachine> Applier<M> {
         loop {
             self.reload_cursor().await?;
             // After the database was asked: the stream holds what it had applied.
-            let view = self.log.view().await?;
+            let view = self.log.view().await.map_err(|error| match error {
+                StreamError::Missing(..) => {
+                    self.trust(false);
+                    Interruption::Lost(error.to_string())
+                }
+                error => error.into(),
+            })?;
             let cursor = Cursor {
                 applied: self.stored,
                 ..self.cursor

@@ -175,6 +175,9 @@ async fn a_wiped_log_is_recovered_by_one_command() {
     std::fs::remove_dir_all(system.nats.store(0)).unwrap();
     system.nats.start_node(0);
     system.nats.ready().await;
+    // Before there is a stream again, and with one that is empty.
+    all_refuse(&system, Role::Ms, 2, "yoshi recover-log tasks").await;
+    all_refuse(&system, Role::Rs, 2, "yoshi recover-log accounts").await;
     system.nats.provision().await;
     all_refuse(&system, Role::Ms, 2, "yoshi recover-log tasks").await;
     all_refuse(&system, Role::Rs, 2, "yoshi recover-log accounts").await;
