@@ -6,7 +6,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 LOCAL=$ROOT/.local
 RUN=$ROOT/.run
 # The users of NATS, as nats/accounts.conf names them.
-NATS_USERS=(load-balancer message-server registration-server operator provisioner recovery client web-client sys)
+NATS_USERS=(load-balancer message-server registration-server operator administration provisioner recovery client web-client sys)
 # The servers of the system, in the order of their start.
 SERVERS=(lb1 lb2 rs1 rs2 ms1 ms2 ms3 web1)
 # Those of them that own a database of the same name.

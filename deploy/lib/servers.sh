@@ -43,6 +43,14 @@ role_of() {
   esac
 }
 
+# administrators: the file with the names of the website's administrators; nobody
+# is one at first.
+administrators() {
+  local file=$RUN/administrators
+  [[ -e $file ]] || printf '# Accounts that see the pages for administrators, one in each line.\n' >"$file"
+  printf '%s\n' "$file"
+}
+
 # start_server NAME
 start_server() {
   local name=$1 role settings
@@ -63,7 +71,11 @@ start_server() {
     )
   fi
   if [[ $role == web-client ]]; then
-    settings+=("YOSHI_WEB_LISTEN=127.0.0.1:$(port_of "$name")")
+    settings+=(
+      "YOSHI_WEB_LISTEN=127.0.0.1:$(port_of "$name")"
+      "YOSHI_WEB_ADMINISTRATORS_FILE=$(administrators)"
+      "YOSHI_WEB_ADMINISTRATION_PASSWORD_FILE=$(secret nats-administration)"
+    )
   fi
   start_process "$name" env "${settings[@]}" "$BIN/$role"
 }

@@ -68,12 +68,12 @@ function showTask(page) {
 function show(page) {
   const known = new Set(all("#list .row-title").map((link) => link.getAttribute("href")));
   const focused = document.activeElement?.closest?.("#list .row-title")?.getAttribute("href");
-  const doneOpen = one("#done")?.open;
+  const folds = all("#list details[id]").map((fold) => [fold.id, fold.open]);
   for (const part of ["#list", "#side", "main > .head"]) {
     const [here, there] = [one(part), one(part, page)];
     if (here && there && here.innerHTML !== there.innerHTML) here.replaceChildren(...document.adoptNode(there).childNodes);
   }
-  if (one("#done") && doneOpen !== undefined) one("#done").open = doneOpen;
+  for (const [id, open] of folds) { const fold = document.getElementById(id); if (fold) fold.open = open; }
   document.title = page.title;
   body.dataset.people = page.body.dataset.people ?? "";
   body.dataset.latest = page.body.dataset.latest ?? "";
@@ -98,6 +98,10 @@ function listen() {
 }
 // What comes back by its time, and times in words, change without news.
 setInterval(() => { if (!document.hidden && navigator.onLine) refresh(); }, 60000);
+const often = Number(one("[data-every]")?.dataset.every);
+if (often) setInterval(() => { if (!document.hidden && navigator.onLine) refresh(); }, often * 1000);
+// A page that the browser keeps for the way back would keep its connection, too, and few are allowed.
+addEventListener("pagehide", () => { news?.close(); news = null; });
 let idle;
 document.addEventListener("visibilitychange", () => {
   clearTimeout(idle);
@@ -179,6 +183,7 @@ const keys = {
   c: () => (one("#quick") ? one("#quick").focus() : location.assign("/new")),
   "/": () => (one("#q") ? one("#q").focus() : location.assign("/search")),
   b: () => one("[data-back]")?.click(),
+  f: () => { const fold = one(".filters"); if (fold) { fold.open = true; one("select", fold).focus(); } },
   "?": () => one("#keys")?.showModal(),
   "g i": go("/"),
   "g s": go("/asked"),

@@ -10,6 +10,7 @@ use yoshi_client::Client;
 use yoshi_protocol::AccountName;
 use yoshi_service::Shutdown;
 
+use crate::administration::Administration;
 use crate::arguments::Place;
 use crate::fill::Fills;
 use crate::limit::ENTERING_MAX;
@@ -35,6 +36,8 @@ pub(crate) struct App {
     pub throttles: Throttles,
     /// Whether the website is to stop: open pages end then.
     pub shutdown: Shutdown,
+    /// The pages for administrators, if there are any.
+    pub administration: Option<Administration>,
     /// Log-ins and registrations at work: each costs the servers a slow hash.
     pub entering: Semaphore,
 }
@@ -45,6 +48,12 @@ pub(crate) type Shared = Arc<App>;
 impl App {
     pub(crate) fn entering() -> Semaphore {
         Semaphore::new(ENTERING_MAX)
+    }
+
+    /// Whether an account is an administrator now.
+    pub(crate) fn administers(&self, account: &AccountName) -> bool {
+        let administration = self.administration.as_ref();
+        administration.is_some_and(|it| it.is_administrator(account))
     }
 }
 

@@ -1,14 +1,19 @@
 //! The settings of the website, each by flag or `YOSHI_*` variable.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 use yoshi_service::database::DatabaseArgs;
 use yoshi_service::{ConfigurationError, HasServerArgs, ServerArgs};
 
+use crate::administration::Administration;
+use crate::limit::CHANGE_WITHIN;
+
 /// Bytes of a password file.
 const PASSWORD_FILE_BYTES_MAX: u64 = 4 * 1024;
+/// The NATS user that the pages for administrators ask the servers as.
+const ADMINISTRATION_USER: &str = "administration";
 
 /// A website for people. It keeps their sessions, and a cache of their tasks
 /// that may be dropped at any time, in its own Postgres database.
@@ -45,6 +50,21 @@ pub struct Arguments {
     #[arg(long, env = "YOSHI_WEB_TRUST_FORWARDED")]
     pub(crate) web_trust_forwarded: bool,
 
+    /// File with the names of the accounts that see the pages for administrators, one in each
+    /// line. It is read again when it changes. Name accounts that exist: a name belongs to
+    /// whoever registers it first
+    #[arg(long, env = "YOSHI_WEB_ADMINISTRATORS_FILE", value_name = "FILE")]
+    web_administrators_file: Option<PathBuf>,
+
+    /// File with the password of the NATS user `administration`, by which those pages ask the
+    /// servers
+    #[arg(
+        long,
+        env = "YOSHI_WEB_ADMINISTRATION_PASSWORD_FILE",
+        value_name = "FILE"
+    )]
+    web_administration_password_file: Option<PathBuf>,
+
     /// Authorities to trust for TLS to NATS: a PEM file
     #[arg(long, env = "YOSHI_NATS_CA", value_name = "FILE")]
     nats_ca: Option<PathBuf>,
@@ -79,6 +99,7 @@ impl HasServerArgs for Arguments {
     fn check(&self) -> Result<(), ConfigurationError> {
         self.database.check()?;
         self.place()?;
+        self.administration()?;
         self.nats_password().map(drop)
     }
 }
@@ -122,30 +143,54 @@ impl Arguments {
     /// How the communications library reaches NATS.
     pub(crate) fn client_options(&self) -> Result<yoshi_client::Options, ConfigurationError> {
         let user = self.server.nats_user.as_deref().unwrap_or("web-client");
-        let options =
-            yoshi_client::Options::new(self.server.nats_url.join(","), user, self.nats_password()?);
-        Ok(match &self.nats_ca {
-            Some(file) => options.certificates(file),
-            None => options,
+        Ok(self.options(user, self.nats_password()?))
+    }
+
+    /// Who administers, and how; none if no file names anybody.
+    pub(crate) fn administration(&self) -> Result<Option<Administration>, ConfigurationError> {
+        let Some(names) = &self.web_administrators_file else {
+            return Ok(None);
+        };
+        let Some(password) = &self.web_administration_password_file else {
+            return Err(ConfigurationError::new(
+                "--web-administrators-file: needs --web-administration-password-file, too",
+            ));
+        };
+        let password = password_in("--web-administration-password-file", password)?;
+        let options = self.options(ADMINISTRATION_USER, password);
+        let administration = Administration::new(names, options.deadline(CHANGE_WITHIN));
+        administration.map(Some).map_err(|error| {
+            let file = names.display();
+            ConfigurationError::new(format!("--web-administrators-file {file}: {error}"))
         })
     }
 
-    fn nats_password(&self) -> Result<SecretString, ConfigurationError> {
-        let Some(path) = &self.server.nats_password_file else {
-            return Ok(SecretString::from(""));
-        };
-        let wrong = |what: &str| {
-            ConfigurationError::new(format!("--nats-password-file {}: {what}", path.display()))
-        };
-        let size = std::fs::metadata(path)
-            .map_err(|error| wrong(&error.to_string()))?
-            .len();
-        if size > PASSWORD_FILE_BYTES_MAX {
-            return Err(wrong("too large for a password"));
+    fn options(&self, user: &str, password: SecretString) -> yoshi_client::Options {
+        let options = yoshi_client::Options::new(self.server.nats_url.join(","), user, password);
+        match &self.nats_ca {
+            Some(file) => options.certificates(file),
+            None => options,
         }
-        let text = std::fs::read_to_string(path).map_err(|error| wrong(&error.to_string()))?;
-        Ok(SecretString::from(text.trim_end_matches(['\r', '\n'])))
     }
+
+    fn nats_password(&self) -> Result<SecretString, ConfigurationError> {
+        match &self.server.nats_password_file {
+            Some(path) => password_in("--nats-password-file", path),
+            None => Ok(SecretString::from("")),
+        }
+    }
+}
+
+fn password_in(flag: &str, path: &Path) -> Result<SecretString, ConfigurationError> {
+    let wrong = |what: &str| ConfigurationError::new(format!("{flag} {}: {what}", path.display()));
+    let size = std::fs::metadata(path)
+        .map_err(|error| wrong(&error.to_string()))?
+        .len();
+    if size > PASSWORD_FILE_BYTES_MAX {
+        return Err(wrong("too large for a password"));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(&error.to_string()))?;
+    Ok(SecretString::from(text.trim_end_matches(['\r', '\n'])))
 }
 
 #[cfg(test)]
@@ -164,6 +209,26 @@ mod tests {
             .map_err(|error| error.to_string())?
             .place()
             .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn administrators_need_a_password_and_names() {
+        let wrong = |arguments: &[&str]| {
+            let fixed = [
+                "web-client",
+                "--database-url",
+                "postgres://yoshi@127.0.0.1/web1",
+            ];
+            let parsed = Arguments::try_parse_from(fixed.iter().chain(arguments)).unwrap();
+            parsed.administration().unwrap_err().to_string()
+        };
+        let names = ["--web-administrators-file", "/nowhere/names"];
+        assert!(wrong(&names).contains("--web-administration-password-file"));
+        let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+        let here = here.display().to_string();
+        let password = ["--web-administration-password-file", &here];
+        let all = [&names[..], &password].concat();
+        assert!(wrong(&all).contains("/nowhere/names"));
     }
 
     #[test]

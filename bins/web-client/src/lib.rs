@@ -5,11 +5,13 @@
 //! who asks, `fill` brings their cache up to date, `page` answers, `view` is
 //! the HTML, `live` tells open pages of news.
 
+mod administration;
 mod app;
 mod arguments;
 mod assets;
 mod clock;
 mod fill;
+mod filter;
 mod guard;
 mod limit;
 mod live;
@@ -67,6 +69,7 @@ pub enum Error {
 /// [`Error`].
 pub async fn run(arguments: Arguments, context: Context) -> Result<(), Error> {
     let place = arguments.place()?;
+    let administration = arguments.administration()?;
     let pool = database::open(&arguments.database, &context, vec![store::migrations()]).await?;
     let client = Client::connect(arguments.client_options()?)
         .await
@@ -87,6 +90,7 @@ pub async fn run(arguments: Arguments, context: Context) -> Result<(), Error> {
         hub: Hub::default(),
         throttles: Throttles::default(),
         shutdown: context.shutdown.clone(),
+        administration,
         entering: App::entering(),
     });
     let sweeping = tokio::spawn(sweep(Arc::clone(&app)));

@@ -48,7 +48,7 @@ pub(crate) const MARKDOWN_BYTES_MAX: usize = yoshi_protocol::limit::BODY_BYTES_M
 pub(crate) const FILL_WITHIN: Duration = Duration::from_secs(2);
 /// How long the first filling of an account's cache may take before a page is served.
 pub(crate) const FILL_FIRST_WITHIN: Duration = Duration::from_secs(20);
-/// Steps of a task's history on its page, the latest ones.
+/// Steps of a task's history on one page.
 pub(crate) const HISTORY_SHOWN: usize = 200;
 /// How long the send of a task, or a change of the account, may take.
 pub(crate) const CHANGE_WITHIN: Duration = Duration::from_secs(20);
@@ -70,3 +70,12 @@ pub(crate) const LIVE_CONNECTION_MAX: Duration = Duration::from_secs(30 * 60);
 pub(crate) const ENTERING_MAX: usize = 16;
 /// What the throttles remember: sources and accounts.
 pub(crate) const THROTTLED_MAX: usize = 100_000;
+
+/// How long the connection for administrators may take.
+pub(crate) const ADMINISTRATION_CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// How old what is known of the administrators' names may be.
+pub(crate) const NAMES_EVERY: Duration = Duration::from_secs(2);
+/// Bytes of the file with their names.
+pub(crate) const NAMES_BYTES_MAX: u64 = 64 * 1024;
+/// Accounts on one page for administrators.
+pub(crate) const PAGE_ACCOUNTS: u32 = 30;

@@ -1,5 +1,6 @@
 //! The pages: one file each, what it does with a request and what it looks like.
 
+pub(crate) mod admin;
 pub(crate) mod compose;
 pub(crate) mod entrance;
 pub(crate) mod lists;
@@ -11,7 +12,8 @@ pub(crate) mod trouble;
 
 use crate::app::App;
 use crate::fill::Freshness;
-use crate::store::{cache, list};
+use crate::filter::Filter;
+use crate::store::{cache, counts};
 use crate::view::Frame;
 use crate::view::refusal::Refusal;
 use crate::visitor::Member;
@@ -21,9 +23,10 @@ use crate::visitor::Member;
 pub(crate) async fn frame(app: &App, member: &Member) -> Result<Frame, Refusal> {
     let freshness = fresh(app, member).await?;
     let account = &member.account;
+    let everything = Filter::default();
     let (counts, people, reach) = tokio::try_join!(
-        list::counts(&app.pool, account, &member.look.clock),
-        list::people(&app.pool, account),
+        counts::counts(&app.pool, account, &member.look.clock, &everything),
+        counts::people(&app.pool, account),
         cache::reach(&app.pool, account),
     )?;
     Ok(Frame {
@@ -31,6 +34,7 @@ pub(crate) async fn frame(app: &App, member: &Member) -> Result<Frame, Refusal> 
         people,
         latest: reach.latest.to_i64(),
         caution: caution(freshness),
+        administers: app.administers(account),
         ..Frame::bare(member)
     })
 }
@@ -45,7 +49,7 @@ pub(crate) async fn fresh(app: &App, member: &Member) -> Result<Freshness, Refus
     Ok(freshness?)
 }
 
-const fn caution(freshness: Freshness) -> Option<&'static str> {
+pub(crate) const fn caution(freshness: Freshness) -> Option<&'static str> {
     match freshness {
         Freshness::Fresh => None,
         Freshness::Filling => Some("Your tasks are still being fetched. More will appear."),

@@ -12,7 +12,7 @@ use maud::html;
 use crate::app::Shared;
 use crate::assets::ASSETS;
 use crate::guard::guard;
-use crate::page::{compose, entrance, lists, live, search, settings, task};
+use crate::page::{admin, compose, entrance, lists, live, search, settings, task};
 use crate::view;
 use crate::view::refusal::Refusal;
 use crate::visitor::Guest;
@@ -41,6 +41,12 @@ pub(crate) fn routes(app: Shared) -> Router {
         .route("/settings/look", post(settings::look))
         .route("/settings/password", post(settings::password))
         .route("/settings/sessions", post(settings::end))
+        .route("/admin/accounts", get(admin::accounts::accounts))
+        .route(
+            "/admin/accounts/{name}",
+            get(admin::set::form).post(admin::set::set),
+        )
+        .route("/admin/servers", get(admin::servers::servers))
         .route("/log-in", get(entrance::log_in_form).post(entrance::log_in))
         .route(
             "/register",

@@ -1,5 +1,6 @@
 //! The frame of every page, and its parts. HTML only: no database, no requests.
 
+pub(crate) mod filter;
 mod icon;
 pub(crate) mod quick;
 pub(crate) mod refusal;
@@ -9,7 +10,7 @@ use maud::{DOCTYPE, Markup, html};
 use yoshi_protocol::AccountName;
 
 use crate::assets::ASSETS;
-use crate::store::list::Counts;
+use crate::store::counts::Counts;
 use crate::visitor::{Look, Member};
 use icon::Icon;
 
@@ -52,6 +53,8 @@ pub(crate) enum Here {
     New,
     Search,
     Settings,
+    /// The pages for administrators.
+    Admin,
     /// Below one of the lists.
     Task,
 }
@@ -69,6 +72,8 @@ pub(crate) struct Frame {
     pub people: Vec<String>,
     /// What the page cannot promise: it is not up to date, for example.
     pub caution: Option<&'static str>,
+    /// Whether the reader sees the pages for administrators.
+    pub administers: bool,
 }
 
 impl Frame {
@@ -87,6 +92,7 @@ impl Frame {
             latest: 0,
             people: Vec::new(),
             caution: None,
+            administers: false,
         }
     }
 }
@@ -143,6 +149,10 @@ fn navigation(frame: &Frame, here: Here) -> Markup {
                 }
                 (item("/search", Here::Search, Icon::Search, "Search", None))
                 (item("/settings", Here::Settings, Icon::Settings, "Settings", None))
+                // On a phone there is no room: its settings lead there.
+                @if frame.administers {
+                    div.wide-only { (item("/admin/accounts", Here::Admin, Icon::Shield, "Administration", None)) }
+                }
             }
             div.me {
                 (row::avatar(frame.account.as_str()))
@@ -165,6 +175,7 @@ fn keys() -> Markup {
         ("/", "search"),
         ("g i", "for me"),
         ("g s", "asked by me"),
+        ("f", "filter the list"),
         ("b", "back to the list"),
         ("a", "accept"),
         ("d", "decline"),

@@ -1,6 +1,7 @@
 //! Who asks: a member with a session, or a guest; and the forms that they
 //! submit, which carry a proof that they come from one of our own pages.
 
+mod administrator;
 mod cookie;
 mod form;
 
@@ -18,6 +19,7 @@ use crate::store::sessions::{self, Session};
 use crate::view::Theme;
 use crate::view::refusal::Refusal;
 
+pub(crate) use administrator::{Administrator, AdministratorForm};
 pub(crate) use cookie::{ForGuests, ForMembers, for_guests, for_members, preference, value};
 pub(crate) use form::{Form, GuestForm, MemberForm};
 

@@ -79,7 +79,7 @@ pub(crate) const fn state_name(state: AskState) -> &'static str {
 }
 
 /// Every state of a recipient.
-const STATES: [AskState; 7] = [
+pub(crate) const STATES: [AskState; 7] = [
     AskState::NeedsAction,
     AskState::Accepted,
     AskState::InProcess,

@@ -1,30 +1,17 @@
 //! What people do with tasks that are sent: answers, changes, what one keeps for oneself.
 
-use crate::browser::Browser;
-use crate::website::Website;
-
-/// The address of the first task of a list.
-async fn first(browser: &Browser) -> String {
-    browser.sees(".row-title", "").await;
-    let to = browser
-        .run("return document.querySelector('.row-title').getAttribute('href')")
-        .await;
-    to.as_str().expect("an address").to_owned()
-}
+use crate::browser::{Browser, people};
 
 #[tokio::test]
 async fn what_a_recipient_does_is_seen_live_by_the_sender() {
-    let Some(website) = Website::open().await else {
+    let Some([here, there]) = people(["ana", "ben"]).await else {
         return;
     };
-    let (ana, ben) = (Website::name("ana"), Website::name("ben"));
-    let (here, there) = (Browser::open(&website).await, Browser::open(&website).await);
-    there.register(&ben).await;
-    here.register(&ana).await;
+    let ben = there.name.clone();
     here.send(&format!("@{ben} decide: ship? [ship / wait]"))
         .await;
     here.go("/asked").await;
-    let task = first(&here).await;
+    let task = here.first_task().await;
 
     there.go(&task).await;
     there.click("form[data-key='a'] button").await;
@@ -54,16 +41,13 @@ async fn what_a_recipient_does_is_seen_live_by_the_sender() {
 
 #[tokio::test]
 async fn declined_with_a_reason_and_without_scripts() {
-    let Some(website) = Website::open().await else {
+    let Some([here, there]) = people(["ana", "ben"]).await else {
         return;
     };
-    let (ana, ben) = (Website::name("ana"), Website::name("ben"));
-    let (here, there) = (Browser::open(&website).await, Browser::open(&website).await);
-    there.register(&ben).await;
-    here.register(&ana).await;
+    let ben = there.name.clone();
     here.send(&format!("@{ben} paint the shed")).await;
     here.go("/asked").await;
-    let task = first(&here).await;
+    let task = here.first_task().await;
 
     there.without_scripts().await;
     there.go(&task).await;
@@ -92,15 +76,13 @@ async fn declined_with_a_reason_and_without_scripts() {
 
 #[tokio::test]
 async fn a_snoozed_task_is_out_of_sight_and_comes_back() {
-    let Some(website) = Website::open().await else {
+    let Some([browser]) = people(["ana"]).await else {
         return;
     };
-    let name = Website::name("ana");
-    let browser = Browser::open(&website).await;
-    browser.register(&name).await;
+    let name = browser.name.clone();
     browser.send(&format!("@{name} call the plumber")).await;
     browser.go("/").await;
-    let task = first(&browser).await;
+    let task = browser.first_task().await;
     browser.go(&task).await;
     browser
         .click("details:has(form[data-key='z']) summary")
@@ -121,18 +103,16 @@ async fn a_snoozed_task_is_out_of_sight_and_comes_back() {
 
 #[tokio::test]
 async fn two_changes_of_one_task_are_shown_beside_each_other() {
-    let Some(website) = Website::open().await else {
+    let Some([browser]) = people(["ana"]).await else {
         return;
     };
-    let name = Website::name("ana");
-    let browser = Browser::open(&website).await;
-    browser.register(&name).await;
-    let other = Browser::open(&website).await;
+    let name = browser.name.clone();
+    let other = Browser::open(browser.website()).await;
     other.log_in(&name, crate::website::PASSWORD).await;
     other.sees("h1", "For me").await;
     browser.send(&format!("@{name} buy paint")).await;
     browser.go("/").await;
-    let task = first(&browser).await;
+    let task = browser.first_task().await;
     let change = format!("{task}/revise");
     browser.go(&change).await;
     other.go(&change).await;
@@ -160,12 +140,10 @@ async fn two_changes_of_one_task_are_shown_beside_each_other() {
 
 #[tokio::test]
 async fn answers_by_keys_alone() {
-    let Some(website) = Website::open().await else {
+    let Some([browser]) = people(["ana"]).await else {
         return;
     };
-    let name = Website::name("ana");
-    let browser = Browser::open(&website).await;
-    browser.register(&name).await;
+    let name = browser.name.clone();
     browser.send(&format!("@{name} first !high")).await;
     browser.sees("#list", "first").await;
     browser.press("ja").await;

@@ -1,4 +1,10 @@
 //! A browser window as a value: what a person does in it, and sees.
+//!
+//! chromedriver may call a navigation done before the new page is there, on a busy
+//! machine above all. So [`Browser::go`] waits for the new document itself, and
+//! what may be asked twice is asked again if a navigation came between.
+
+mod window;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -10,7 +16,12 @@ use yoshi_tests::eventually;
 use crate::website::{PASSWORD, Website};
 
 /// How long a page, or a change of one, may take to appear on a busy machine.
-pub(crate) const SEEN_WITHIN: Duration = Duration::from_secs(20);
+pub(crate) const SEEN_WITHIN: Duration = Duration::from_secs(40);
+/// How often a command is given that may be given twice.
+pub(super) const TRIES_MAX: u32 = 5;
+/// When the page was born, as long as it is not loaded: a negative number.
+const BORN: &str =
+    "return document.readyState === 'complete' ? performance.timeOrigin : -performance.timeOrigin";
 /// What `WebDriver` calls an element's reference.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 /// Keys without a letter, as `WebDriver` says them.
@@ -22,97 +33,58 @@ pub(crate) struct Browser {
     website: Arc<Website>,
     session: String,
     pub(crate) address: String,
+    /// Who is registered in it; empty if nobody is.
+    pub(crate) name: String,
+}
+
+/// A browser for each of these people, who are registered and look at their list;
+/// none without a browser on this machine.
+pub(crate) async fn people<const N: usize>(names: [&str; N]) -> Option<[Browser; N]> {
+    let website = Website::open().await?;
+    let mut browsers = Vec::with_capacity(N);
+    for prefix in names {
+        let mut browser = Browser::open(&website).await;
+        browser.register(&Website::name(prefix)).await;
+        browsers.push(browser);
+    }
+    browsers.try_into().ok()
 }
 
 impl Browser {
-    pub(crate) async fn open(website: &Arc<Website>) -> Self {
-        let options = json!({
-            "binary": website.driver.chromium,
-            "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-                     "--window-size=1200,860", "--lang=en-GB"],
-        });
-        let wanted = json!({"capabilities": {"alwaysMatch": {
-            "browserName": "chrome", "goog:chromeOptions": options,
-            "goog:loggingPrefs": {"browser": "ALL"}}}});
-        let made = website.driver.ask("POST", "/session", &wanted).await;
-        let made = made.expect("a browser starts");
-        let browser = Self {
-            website: Arc::clone(website),
-            session: made["sessionId"].as_str().expect("it has an id").to_owned(),
-            address: website.address.clone(),
-        };
-        browser.width(1200, 860, false).await;
-        browser
-    }
-
     /// Ends the browser.
     pub(crate) async fn close(self) {
         drop(self);
     }
 
-    async fn try_ask(&self, method: &str, path: &str, body: &Value) -> Result<Value, String> {
-        let path = format!("/session/{}{path}", self.session);
-        self.website.driver.ask(method, &path, body).await
-    }
-
-    async fn ask(&self, method: &str, path: &str, body: &Value) -> Value {
-        let answer = self.try_ask(method, path, body).await;
-        answer.unwrap_or_else(|error| panic!("{error}"))
-    }
-
-    /// A command of Chromium's own protocol.
-    pub(crate) async fn chromium(&self, command: &str, parameters: Value) -> Value {
-        let body = json!({"cmd": command, "params": parameters});
-        self.ask("POST", "/goog/cdp/execute", &body).await
-    }
-
-    pub(crate) async fn width(&self, width: u32, height: u32, phone: bool) {
-        let scale = if phone { 2 } else { 1 };
-        self.chromium(
-            "Emulation.setDeviceMetricsOverride",
-            json!({
-            "width": width, "height": height, "deviceScaleFactor": scale, "mobile": phone}),
-        )
-        .await;
-    }
-
-    pub(crate) async fn dark(&self, dark: bool) {
-        let value = if dark { "dark" } else { "light" };
-        self.chromium(
-            "Emulation.setEmulatedMedia",
-            json!({
-            "features": [{"name": "prefers-color-scheme", "value": value}]}),
-        )
-        .await;
-    }
-
-    pub(crate) async fn without_scripts(&self) {
-        self.chromium(
-            "Emulation.setScriptExecutionDisabled",
-            json!({"value": true}),
-        )
-        .await;
-    }
-
-    /// Opens an address of the website.
+    /// Opens an address of the website, and waits until its page is there, whole.
     pub(crate) async fn go(&self, path: &str) {
+        let born = self.run(BORN).await.as_f64().map(f64::abs);
         let url = format!("http://{}{path}", self.address);
-        self.ask("POST", "/url", &json!({"url": url})).await;
+        self.ask_again("POST", "/url", &json!({"url": url})).await;
+        eventually(&format!("{path} is loaded"), SEEN_WITHIN, async || {
+            let body = json!({"script": BORN, "args": []});
+            let now = self.try_ask("POST", "/execute/sync", &body).await?;
+            match now.as_f64() {
+                Some(now) if now > 0.0 && Some(now) != born => Ok(()),
+                now => Err(format!("the page of {now:?} after that of {born:?}")),
+            }
+        })
+        .await;
     }
 
     /// The path and query of the page.
     pub(crate) async fn path(&self) -> String {
-        let url = self.ask("GET", "/url", &Value::Null).await;
+        let url = self.ask_again("GET", "/url", &Value::Null).await;
         let url = url.as_str().expect("an address is text").to_owned();
         let (_, rest) = url.split_once("://").expect("it has a scheme");
         rest.find('/')
             .map_or(String::new(), |at| rest[at..].to_owned())
     }
 
-    /// Runs a function's body in the page.
+    /// Runs a function's body in the page: one that may run twice.
     pub(crate) async fn run(&self, script: &str) -> Value {
         let body = json!({"script": script, "args": []});
-        self.ask("POST", "/execute/sync", &body).await
+        self.ask_again("POST", "/execute/sync", &body).await
     }
 
     async fn try_find(&self, css: &str) -> Result<String, String> {
@@ -129,13 +101,25 @@ impl Browser {
     }
 
     pub(crate) async fn click(&self, css: &str) {
-        let path = format!("/element/{}/click", self.find(css).await);
-        self.ask("POST", &path, &json!({})).await;
+        self.touch(css, "click", &json!({})).await;
     }
 
     pub(crate) async fn write(&self, css: &str, text: &str) {
-        let path = format!("/element/{}/value", self.find(css).await);
-        self.ask("POST", &path, &json!({"text": text})).await;
+        self.touch(css, "value", &json!({"text": text})).await;
+    }
+
+    /// Does something with an element. News may put another one in its place
+    /// between finding and touching it: nothing is done then, and it is found again.
+    async fn touch(&self, css: &str, how: &str, body: &Value) {
+        for _ in 1..TRIES_MAX {
+            let path = format!("/element/{}/{how}", self.find(css).await);
+            match self.try_ask("POST", &path, body).await {
+                Ok(_) => return,
+                Err(error) if error.contains("stale element reference") => {}
+                Err(error) => panic!("{css}: {error}"),
+            }
+        }
+        panic!("{css} is replaced again and again");
     }
 
     /// Presses keys, wherever the focus is.
@@ -174,7 +158,8 @@ impl Browser {
     }
 
     /// Registers an account, and is logged in then.
-    pub(crate) async fn register(&self, name: &str) {
+    pub(crate) async fn register(&mut self, name: &str) {
+        name.clone_into(&mut self.name);
         self.go("/register").await;
         self.write("#account", name).await;
         self.write("#password", PASSWORD).await;
@@ -201,7 +186,7 @@ impl Browser {
     /// Fails if the page has complained: a script that was refused, an error in ours.
     pub(crate) async fn is_calm(&self) {
         let log = self
-            .ask("POST", "/se/log", &json!({"type": "browser"}))
+            .ask_again("POST", "/se/log", &json!({"type": "browser"}))
             .await;
         let lines = log.as_array().cloned().unwrap_or_default();
         let bad: Vec<_> = lines
@@ -216,7 +201,7 @@ impl Browser {
 
     /// The cookies of the page, as a header says them.
     pub(crate) async fn cookies(&self) -> String {
-        let cookies = self.ask("GET", "/cookie", &Value::Null).await;
+        let cookies = self.ask_again("GET", "/cookie", &Value::Null).await;
         let pairs = cookies.as_array().expect("a list").iter().map(|cookie| {
             let text = |name: &str| cookie[name].as_str().unwrap_or_default().to_owned();
             format!("{}={}", text("name"), text("value"))
@@ -226,18 +211,53 @@ impl Browser {
 
     /// The same, each with its attributes.
     pub(crate) async fn cookie(&self, name: &str) -> Value {
-        self.ask("GET", &format!("/cookie/{name}"), &Value::Null)
+        self.ask_again("GET", &format!("/cookie/{name}"), &Value::Null)
             .await
     }
-}
 
-/// Also when a test fails: chromedriver's end would leave the browser behind.
-impl Drop for Browser {
-    fn drop(&mut self) {
-        let path = format!("/session/{}", self.session);
-        if let Err(error) = self.website.driver.end(&path) {
-            eprintln!("a browser is left behind: {error}");
-        }
+    /// Makes who is registered here an administrator, and waits until the website knows.
+    pub(crate) async fn is_appointed(&self) {
+        self.website.appoint(&self.name);
+        eventually("the website has read the names", SEEN_WITHIN, async || {
+            self.go("/admin/accounts").await;
+            match self.text("h1").await?.as_str() {
+                "Administration" => Ok(()),
+                other => Err(other.to_owned()),
+            }
+        })
+        .await;
+    }
+
+    /// The titles of the list, in its order.
+    pub(crate) async fn titles(&self) -> Vec<String> {
+        const TITLES: &str = "return [...document.querySelectorAll('.row-title')].map(a => a.firstChild.textContent)";
+        let titles = self.run(TITLES).await;
+        let titles = titles.as_array().expect("a list").iter();
+        titles
+            .map(|title| title.as_str().expect("text").trim().to_owned())
+            .collect()
+    }
+
+    /// The proof that a form comes from this page's session.
+    pub(crate) async fn form_token(&self) -> String {
+        let token = self
+            .run("return document.querySelector('[name=form_token]').value")
+            .await;
+        token.as_str().expect("a form").to_owned()
+    }
+
+    /// Where the first task of the list leads to.
+    pub(crate) async fn first_task(&self) -> String {
+        self.sees(".row-title", "").await;
+        let to = self
+            .run("return document.querySelector('.row-title').getAttribute('href')")
+            .await;
+        to.as_str().expect("an address").to_owned()
+    }
+
+    /// The website that it looks at.
+    pub(crate) const fn website(&self) -> &Arc<Website> {
+        &self.website
     }
 }
 

@@ -11,10 +11,10 @@ use yoshi_tests::place::{self, Scratch};
 use yoshi_tests::process::Process;
 
 /// How long one command may take.
-const COMMAND_WITHIN: Duration = Duration::from_secs(60);
+const COMMAND_WITHIN: Duration = Duration::from_secs(120);
 
 /// How long a browser may take to end.
-const END_WITHIN: Duration = Duration::from_secs(10);
+const END_WITHIN: Duration = Duration::from_secs(30);
 
 /// A running chromedriver.
 pub(crate) struct Driver {

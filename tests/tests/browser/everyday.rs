@@ -2,19 +2,16 @@
 
 use yoshi_tests::eventually;
 
-use crate::browser::{Browser, SEEN_WITHIN};
+use crate::browser::{Browser, SEEN_WITHIN, people};
 use crate::website::{PASSWORD, Website};
 
 #[tokio::test]
 async fn a_task_arrives_live_in_a_second_window() {
-    let Some(website) = Website::open().await else {
+    let Some([here, there]) = people(["ana", "ben"]).await else {
         return;
     };
-    let (ana, ben) = (Website::name("ana"), Website::name("ben"));
-    let (here, there) = (Browser::open(&website).await, Browser::open(&website).await);
-    there.register(&ben).await;
+    let (ana, ben) = (here.name.clone(), there.name.clone());
     there.sees(".empty", "All clear").await;
-    here.register(&ana).await;
 
     here.write(
         "#quick",
@@ -44,12 +41,10 @@ async fn a_task_arrives_live_in_a_second_window() {
 
 #[tokio::test]
 async fn the_whole_form_and_what_it_says_when_something_is_wrong() {
-    let Some(website) = Website::open().await else {
+    let Some([browser]) = people(["ana"]).await else {
         return;
     };
-    let name = Website::name("ana");
-    let browser = Browser::open(&website).await;
-    browser.register(&name).await;
+    let name = browser.name.clone();
     browser.go("/new").await;
     browser.write("#to", "nobody-of-that-name ").await;
     browser.write("#title", "Plan the offsite").await;
@@ -99,7 +94,7 @@ async fn everything_works_without_scripts() {
         return;
     };
     let name = Website::name("ana");
-    let browser = Browser::open(&website).await;
+    let mut browser = Browser::open(&website).await;
     browser.without_scripts().await;
     browser.register(&name).await;
     browser
@@ -126,7 +121,7 @@ async fn names_are_completed_from_people_one_knows() {
         return;
     };
     let (ana, zoe) = (Website::name("ana"), Website::name("zoe"));
-    let browser = Browser::open(&website).await;
+    let mut browser = Browser::open(&website).await;
     browser.register(&zoe).await;
     browser.click(".me button").await;
     browser.sees("h1", "Log in").await;
@@ -145,19 +140,17 @@ async fn names_are_completed_from_people_one_knows() {
 
 #[tokio::test]
 async fn two_websites_agree() {
-    let Some(website) = Website::open().await else {
+    let Some([mut browser]) = people(["ana"]).await else {
         return;
     };
-    let name = Website::name("ana");
-    let mut browser = Browser::open(&website).await;
-    browser.register(&name).await;
+    let name = browser.name.clone();
     for title in ["one", "two", "three"] {
         browser.send(&format!("@{name} {title}")).await;
     }
     const TITLES: &str =
         "return [...document.querySelectorAll('.row-title')].map(a => a.textContent)";
     let here = browser.run(TITLES).await;
-    let (server, address, scratch) = website.another().await;
+    let (server, address, scratch) = browser.website().another().await;
     browser.address = address;
     browser.log_in(&name, PASSWORD).await;
     browser.sees("h1", "For me").await;
@@ -199,4 +192,22 @@ async fn the_last_list_is_there_without_a_network() {
     server.ready().await;
     browser.close().await;
     drop(scratch);
+}
+
+/// A browser allows six connections to one website, and each open page listens on
+/// one: a page that is left must let go of its own.
+#[tokio::test]
+async fn many_pages_in_a_row_do_not_wait_for_each_other() {
+    const PAGES: usize = 20;
+    let Some([browser]) = people(["ana"]).await else {
+        return;
+    };
+    let begun = std::time::Instant::now();
+    for number in 0..PAGES {
+        browser
+            .go(if number % 2 == 0 { "/asked" } else { "/" })
+            .await;
+    }
+    assert!(begun.elapsed() < SEEN_WITHIN, "{:?}", begun.elapsed());
+    browser.close().await;
 }

@@ -5,7 +5,7 @@ use tokio::net::TcpStream;
 use yoshi_protocol::{AccountName, Kind, NewTask};
 use yoshi_tests::Person;
 
-use crate::browser::Browser;
+use crate::browser::{Browser, people};
 use crate::website::Website;
 
 /// Each would run a script, or end what it stands in, if it were not text.
@@ -26,14 +26,13 @@ const CORPUS: [&str; 12] = [
 
 #[tokio::test]
 async fn nothing_in_a_task_is_more_than_text() {
-    let Some(website) = Website::open().await else {
+    let Some([browser]) = people(["ana"]).await else {
         return;
     };
-    let client = website.client().await;
+    let name = browser.name.clone();
+    let client = browser.website().client().await;
     let mallory = Person::register(&client, "mallory").await;
-    let name = Website::name("ana");
-    let browser = Browser::open(&website).await;
-    browser.register(&name).await;
+    browser.is_appointed().await;
     for text in CORPUS {
         let mut task = NewTask::new(text, vec![AccountName::new(&name).unwrap()]);
         task.body = format!("{text}\n\n- {text}\n\n`{text}`\n\n<{text}>");
@@ -49,6 +48,8 @@ async fn nothing_in_a_task_is_more_than_text() {
             .await;
         assert_eq!(title, text);
         is_unharmed(&browser, text).await;
+        browser.go(&format!("/task/{id}?before=9#{text}")).await;
+        is_unharmed(&browser, text).await;
         let encoded: String = text.bytes().map(|byte| format!("%{byte:02x}")).collect();
         for path in [
             "/search?q=",
@@ -59,6 +60,14 @@ async fn nothing_in_a_task_is_more_than_text() {
             "/preview?line=",
             "/?sent=",
             "/?after=",
+            "/?label=",
+            "/?person=",
+            "/?kind=decide&state=",
+            "/asked?label=",
+            "/admin/accounts?q=",
+            "/admin/accounts?done=disable&q=",
+            "/admin/accounts?after=",
+            "/admin/accounts/",
         ] {
             browser.go(&format!("{path}{encoded}")).await;
             is_unharmed(&browser, &format!("{path} {text}")).await;
@@ -72,7 +81,7 @@ async fn nothing_in_a_task_is_more_than_text() {
     browser.close().await;
 }
 
-async fn is_unharmed(browser: &Browser, what: &str) {
+pub(crate) async fn is_unharmed(browser: &Browser, what: &str) {
     let found = browser
         .run(
             "return [window.hit ?? 0, document.querySelectorAll('main script, iframe, main img:not([alt=\"\"]), \
@@ -86,17 +95,12 @@ async fn is_unharmed(browser: &Browser, what: &str) {
 
 #[tokio::test]
 async fn forms_from_elsewhere_are_refused() {
-    let Some(website) = Website::open().await else {
+    let Some([browser]) = people(["ana"]).await else {
         return;
     };
-    let name = Website::name("ana");
-    let browser = Browser::open(&website).await;
-    browser.register(&name).await;
+    let name = browser.name.clone();
     let cookies = browser.cookies().await;
-    let token = browser
-        .run("return document.querySelector('[name=form_token]').value")
-        .await;
-    let token = token.as_str().unwrap().to_owned();
+    let token = browser.form_token().await;
     let line = format!("line=%40{name}+forged&task=01935b7e-0000-7000-8000-000000000001&act=send");
     let with_token = format!("{line}&form_token={token}");
     let cookie = ("Cookie", cookies.as_str());
@@ -110,17 +114,17 @@ async fn forms_from_elsewhere_are_refused() {
             &with_token,
         ),
     ] {
-        let (status, _) = post(&website.address, "/quick", &headers, body).await;
+        let (status, _) = post(&browser.address, "/quick", &headers, body).await;
         assert_eq!(status, 403, "{headers:?}");
     }
     // Logging somebody in to an account of the attacker's is forgery as well.
     let login = "account=a&password=b";
-    let (status, _) = post(&website.address, "/log-in", &[], login).await;
+    let (status, _) = post(&browser.address, "/log-in", &[], login).await;
     assert_eq!(status, 403);
     let (status, _) = post(
         "evil.example",
         "/log-in",
-        &[("X-To", &website.address)],
+        &[("X-To", &browser.address)],
         login,
     )
     .await;
@@ -128,7 +132,7 @@ async fn forms_from_elsewhere_are_refused() {
     browser.go("/").await;
     browser.sees(".empty", "All clear").await;
     let good = [cookie, ("Sec-Fetch-Site", "same-origin")];
-    let (status, head) = post(&website.address, "/quick", &good, &with_token).await;
+    let (status, head) = post(&browser.address, "/quick", &good, &with_token).await;
     assert_eq!(status, 303, "{head}");
     browser.sees(".row-title", "forged").await;
     browser.close().await;

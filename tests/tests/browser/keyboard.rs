@@ -1,16 +1,13 @@
 //! The website by keys alone.
 
-use crate::browser::{Browser, ENTER, ESCAPE};
-use crate::website::Website;
+use crate::browser::{ENTER, ESCAPE, people};
 
 #[tokio::test]
 async fn the_keys_do_what_the_page_says() {
-    let Some(website) = Website::open().await else {
+    let Some([browser]) = people(["ana"]).await else {
         return;
     };
-    let name = Website::name("ana");
-    let browser = Browser::open(&website).await;
-    browser.register(&name).await;
+    let name = browser.name.clone();
     browser.send(&format!("@{name} first !high")).await;
     browser.send(&format!("@{name} second")).await;
     browser.sees("#list", "second").await;

@@ -6,19 +6,29 @@
 #[cfg(test)]
 mod accessibility;
 #[cfg(test)]
+mod administration;
+#[cfg(test)]
 mod answers;
 #[cfg(test)]
 mod browser;
+#[cfg(test)]
+mod degraded;
 #[cfg(test)]
 mod driver;
 #[cfg(test)]
 mod everyday;
 #[cfg(test)]
+mod filters;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod keyboard;
 #[cfg(test)]
+mod kinds;
+#[cfg(test)]
 mod pictures;
+#[cfg(test)]
+mod sender;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]

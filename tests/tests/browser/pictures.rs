@@ -4,19 +4,23 @@ use std::fs;
 
 use yoshi_client::Client;
 use yoshi_protocol::{AccountName, Credential, Kind, NewTask, Password};
-use yoshi_tests::place;
+use yoshi_tests::{SystemSettings, place};
 
 use crate::browser::Browser;
 use crate::website::Website;
 
+/// Unfolds what a sender asks, and the filters that are in use.
+const UNFOLD: &str = "for (const fold of document.querySelectorAll(\"details:has(form[data-key='w']), \
+     details.filters:has(.count)\")) fold.open = true; document.querySelector(\"details[open]:has(form[data-key='w'])\")?.scrollIntoView({block: 'center'})";
+
 #[tokio::test]
 async fn pictures_of_the_main_pages() {
-    let Some(website) = Website::open().await else {
+    // The names are short, and nobody else's: the system is this test's own.
+    let Some(website) = Website::alone(SystemSettings::default()).await else {
         return;
     };
-    // Nobody else uses these names: the system is the tests' own.
     let name = "mara".to_owned();
-    let browser = Browser::open(&website).await;
+    let mut browser = Browser::open(&website).await;
     browser.go("/log-in").await;
     browser.picture("log-in-light").await;
     browser.register(&name).await;
@@ -26,6 +30,12 @@ async fn pictures_of_the_main_pages() {
     browser
         .send(&format!("@{name} pack for the offsite by friday"))
         .await;
+    browser
+        .send("@jonas @li review: the budget for spring by friday")
+        .await;
+    browser.go("/asked").await;
+    let own = browser.first_task().await;
+    browser.is_appointed().await;
     for (mode, dark) in [("light", false), ("dark", true)] {
         browser.dark(dark).await;
         for (size, width, height, phone) in [("", 1200, 860, false), ("-phone", 390, 844, true)] {
@@ -34,10 +44,16 @@ async fn pictures_of_the_main_pages() {
                 ("for-me", "/".to_owned()),
                 ("asked", "/asked".to_owned()),
                 ("task", task.clone()),
+                ("own-task", own.clone()),
                 ("new", "/new".to_owned()),
                 ("settings", "/settings".to_owned()),
+                ("filtered", "/?kind=decide&importance=high".to_owned()),
+                ("accounts", "/admin/accounts".to_owned()),
+                ("disable", "/admin/accounts/jonas".to_owned()),
+                ("servers", "/admin/servers".to_owned()),
             ] {
                 browser.go(&path).await;
+                browser.run(UNFOLD).await;
                 browser.picture(&format!("{page}-{mode}{size}")).await;
             }
         }

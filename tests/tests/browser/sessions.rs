@@ -2,18 +2,17 @@
 
 use serde_json::Value;
 
-use crate::browser::Browser;
+use crate::browser::{Browser, people};
 use crate::hostile::post;
-use crate::website::{PASSWORD, Website};
+use crate::website::PASSWORD;
 
 #[tokio::test]
 async fn a_new_password_ends_every_session() {
-    let Some(website) = Website::open().await else {
+    let Some([here]) = people(["ana"]).await else {
         return;
     };
-    let name = Website::name("ana");
-    let (here, there) = (Browser::open(&website).await, Browser::open(&website).await);
-    here.register(&name).await;
+    let name = here.name.clone();
+    let there = Browser::open(here.website()).await;
     there.log_in(&name, PASSWORD).await;
     there.sees("h1", "For me").await;
     here.go("/settings").await;
@@ -42,12 +41,11 @@ async fn a_new_password_ends_every_session() {
 
 #[tokio::test]
 async fn one_session_ends_another() {
-    let Some(website) = Website::open().await else {
+    let Some([here]) = people(["ana"]).await else {
         return;
     };
-    let name = Website::name("ana");
-    let (here, there) = (Browser::open(&website).await, Browser::open(&website).await);
-    here.register(&name).await;
+    let name = here.name.clone();
+    let there = Browser::open(here.website()).await;
     there.log_in(&name, PASSWORD).await;
     there.sees("h1", "For me").await;
     let before = there.cookies().await;
@@ -58,7 +56,7 @@ async fn one_session_ends_another() {
     there.sees("h1", "Log in").await;
     here.go("/").await;
     here.sees("h1", "For me").await;
-    let (status, _) = post(&website.address, "/quick", &[("Cookie", &before)], "line=x").await;
+    let (status, _) = post(&here.address, "/quick", &[("Cookie", &before)], "line=x").await;
     assert_eq!(
         status, 303,
         "the cookie of an ended session leads to the log-in"
@@ -69,12 +67,10 @@ async fn one_session_ends_another() {
 
 #[tokio::test]
 async fn cookies_are_closed_and_new_at_each_log_in() {
-    let Some(website) = Website::open().await else {
+    let Some([browser]) = people(["ana"]).await else {
         return;
     };
-    let name = Website::name("ana");
-    let browser = Browser::open(&website).await;
-    browser.register(&name).await;
+    let name = browser.name.clone();
     let first = browser.cookie("yoshi").await;
     assert_eq!(first["httpOnly"], Value::Bool(true), "{first}");
     assert_eq!(first["sameSite"], "Lax", "{first}");
@@ -90,12 +86,10 @@ async fn cookies_are_closed_and_new_at_each_log_in() {
 
 #[tokio::test]
 async fn unknown_names_are_answered_like_wrong_passwords() {
-    let Some(website) = Website::open().await else {
+    let Some([browser]) = people(["ana"]).await else {
         return;
     };
-    let name = Website::name("ana");
-    let browser = Browser::open(&website).await;
-    browser.register(&name).await;
+    let name = browser.name.clone();
     browser.click(".me button").await;
     browser.sees("h1", "Log in").await;
     let mut said = Vec::new();

@@ -6,15 +6,15 @@
 //!     -- --ignored --nocapture a_page_of_ten_thousand
 //! ```
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
 use yoshi_protocol::{AccountName, Kind, NewTask};
 use yoshi_tests::Person;
 
-use crate::browser::Browser;
+use crate::browser::people;
 use crate::hostile::ask;
-use crate::website::Website;
 
 const TASKS: usize = 10_000;
 const AT_ONCE: usize = 64;
@@ -25,13 +25,12 @@ const PAGE_WITHIN: Duration = Duration::from_millis(50);
 #[tokio::test]
 #[ignore = "a measurement, with release builds on a quiet machine"]
 async fn a_page_of_ten_thousand_tasks_is_fast() {
-    let Some(website) = Website::open().await else {
+    let Some([browser]) = people(["ana"]).await else {
         return;
     };
-    let name = Website::name("ana");
-    let browser = Browser::open(&website).await;
-    browser.register(&name).await;
+    let name = browser.name.clone();
     let cookies = browser.cookies().await;
+    let website = Arc::clone(browser.website());
     browser.close().await;
 
     let client = website.client().await;

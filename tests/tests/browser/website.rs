@@ -1,5 +1,7 @@
 //! A whole system with a website, shared by the tests of this program.
 
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -20,9 +22,9 @@ pub(crate) struct Website {
     _server: Server,
     /// `127.0.0.1:12345`.
     pub(crate) address: String,
-    _postgres: Arc<Postgres>,
-    pub(crate) system: System,
-    _scratch: Scratch,
+    postgres: Arc<Postgres>,
+    pub(crate) system: Mutex<System>,
+    scratch: Scratch,
 }
 
 static SHARED: Mutex<Weak<Website>> = Mutex::const_new(Weak::new());
@@ -34,19 +36,24 @@ impl Website {
         if let Some(running) = shared.upgrade() {
             return Some(running);
         }
-        let driver = Driver::start().await?;
-        let started = Arc::new(Self::start(driver).await);
+        let started = Self::alone(SystemSettings::default()).await?;
         *shared = Arc::downgrade(&started);
         Some(started)
     }
 
-    async fn start(driver: Driver) -> Self {
+    /// One that no other test uses, with a small system; none without a browser.
+    pub(crate) async fn alone(settings: SystemSettings) -> Option<Arc<Self>> {
+        let driver = Driver::start().await?;
         let settings = SystemSettings {
             load_balancers: 1,
             message_servers: 2,
             registration_servers: 1,
-            ..SystemSettings::default()
+            ..settings
         };
+        Some(Arc::new(Self::start(driver, settings).await))
+    }
+
+    async fn start(driver: Driver, settings: SystemSettings) -> Self {
         let system = System::start(settings).await;
         let scratch = Scratch::new("website");
         let postgres = Postgres::start().await;
@@ -55,28 +62,51 @@ impl Website {
             driver,
             _server: server,
             address,
-            _postgres: postgres,
-            system,
-            _scratch: scratch,
+            postgres,
+            system: Mutex::new(system),
+            scratch,
         }
     }
 
     /// One more website, with a database of its own.
     pub(crate) async fn another(&self) -> (Server, String, Scratch) {
         let scratch = Scratch::new("website");
-        let (server, address) = serve(&self.system, &self._postgres, &scratch, "web2").await;
+        let system = self.system.lock().await;
+        let (server, address) = serve(&system, &self.postgres, &scratch, "web2").await;
+        drop(system);
         (server, address, scratch)
     }
 
     /// A connection for what other people do meanwhile.
     pub(crate) async fn client(&self) -> Client {
-        self.system.client().await
+        self.system.lock().await.client().await
+    }
+
+    /// Makes an account an administrator, as somebody does who edits the file.
+    pub(crate) fn appoint(&self, name: &str) {
+        let file = administrators(self.scratch.path(), "web1");
+        let file = std::fs::OpenOptions::new().append(true).open(file);
+        let written = file.and_then(|mut file| writeln!(file, "{name}"));
+        written.expect("the file can be written");
+    }
+
+    /// And an ordinary account again.
+    pub(crate) fn dismiss(&self, name: &str) {
+        let file = administrators(self.scratch.path(), "web1");
+        let names = std::fs::read_to_string(&file).expect("the file can be read");
+        let others = names.lines().filter(|line| *line != name);
+        let others: String = others.map(|line| format!("{line}\n")).collect();
+        std::fs::write(file, others).expect("the file can be written");
     }
 
     /// A name that nobody has.
     pub(crate) fn name(prefix: &str) -> String {
         fresh_name(prefix).to_string()
     }
+}
+
+fn administrators(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.administrators"))
 }
 
 async fn serve(
@@ -87,6 +117,9 @@ async fn serve(
 ) -> (Server, String) {
     let database = postgres.database().await;
     let file = scratch.path().join(format!("{name}.web"));
+    let names = administrators(scratch.path(), name);
+    std::fs::write(&names, "# Nobody yet\n").expect("a file can be written");
+    let password = system.nats.password_file();
     let mut server = Server::new(
         name,
         User::WebClient,
@@ -95,7 +128,15 @@ async fn serve(
         scratch.path(),
     )
     .with("YOSHI_WEB_LISTEN", "127.0.0.1:0")
-    .with("YOSHI_WEB_ADDRESS_FILE", &file.display().to_string());
+    .with("YOSHI_WEB_ADDRESS_FILE", &file.display().to_string())
+    .with(
+        "YOSHI_WEB_ADMINISTRATORS_FILE",
+        &names.display().to_string(),
+    )
+    .with(
+        "YOSHI_WEB_ADMINISTRATION_PASSWORD_FILE",
+        &password.display().to_string(),
+    );
     server.start();
     server.ready().await;
     let address = eventually(

@@ -1,22 +1,23 @@
 //! Registering, logging in and logging out.
 
+mod forms;
+
 use std::time::Duration;
 
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::http::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use axum::response::{Html, IntoResponse, Response};
-use maud::{Markup, html};
 use yoshi_client::Error;
 use yoshi_protocol::limit::PASSWORD_CHARS_MIN;
 use yoshi_protocol::{AccountName, Credential, Millis, Password, Token};
 
+use self::forms::{Entry, log_in_page, register_page};
 use super::trouble;
 use crate::app::{App, Shared};
 use crate::limit::CHANGE_WITHIN;
 use crate::session::SessionId;
 use crate::store::sessions::{self, Session};
-use crate::view;
 use crate::view::refusal::{Refusal, see_other, with_cookie};
 use crate::visitor::{ForGuests, ForMembers, Form, Guest, GuestForm, MemberForm};
 
@@ -25,15 +26,6 @@ const CLEAR: (HeaderName, HeaderValue) = (
     HeaderName::from_static("clear-site-data"),
     HeaderValue::from_static("\"cache\", \"storage\""),
 );
-
-/// What stands in the form, and what was wrong with it.
-#[derive(Default)]
-struct Entry {
-    account: String,
-    next: String,
-    error: Option<String>,
-    notice: Option<&'static str>,
-}
 
 /// The form for logging in.
 pub(crate) async fn log_in_form(
@@ -280,62 +272,6 @@ fn is_local(path: &str) -> bool {
 fn page(app: &App, guest: &Guest, status: StatusCode, content: String) -> Response {
     let response = (status, Html(content)).into_response();
     with_cookie(response, ForGuests::set(app, &guest.id))
-}
-
-fn log_in_page(guest: &Guest, entry: &Entry) -> String {
-    let content = html! {
-        h1 { "Log in" }
-        @if let Some(notice) = entry.notice { p.notice role="status" { (notice) } }
-        (error(entry))
-        form.stack method="post" action="/log-in" {
-            (view::proof(&guest.id.form_token()))
-            input type="hidden" name="next" value=(entry.next);
-            (name_field(entry))
-            label for="password" { "Password" }
-            input #password type="password" name="password" required maxlength="1024"
-                autocomplete="current-password" autofocus[!entry.account.is_empty()];
-            button type="submit" { "Log in" }
-        }
-        p.aside { "New here? " a href="/register" { "Register" } }
-    };
-    view::alone(&guest.look, "Log in", &content)
-}
-
-fn register_page(guest: &Guest, entry: &Entry) -> String {
-    let content = html! {
-        h1 { "Register" }
-        p.lead { "Yoshi is a to-do list that colleagues can write on, and that stays yours." }
-        (error(entry))
-        form.stack method="post" action="/register" {
-            (view::proof(&guest.id.form_token()))
-            (name_field(entry))
-            p.hint #name-hint { "Small letters, digits, - and _. Others will reach you by it." }
-            label for="password" { "Password" }
-            input #password type="password" name="password" required minlength=(PASSWORD_CHARS_MIN)
-                maxlength="1024" autocomplete="new-password" aria-describedby="password-hint";
-            p.hint #password-hint { "At least 8 characters; 15 or more are better. A sentence is fine." }
-            label for="again" { "The same password again" }
-            input #again type="password" name="again" required maxlength="1024" autocomplete="new-password";
-            button type="submit" { "Register" }
-        }
-        p.aside { "Registered already? " a href="/log-in" { "Log in" } }
-    };
-    view::alone(&guest.look, "Register", &content)
-}
-
-fn name_field(entry: &Entry) -> Markup {
-    html! {
-        label for="account" { "Name" }
-        input #account type="text" name="account" value=(entry.account) required maxlength="63"
-            autocomplete="username" autocapitalize="none" spellcheck="false"
-            autofocus[entry.account.is_empty()];
-    }
-}
-
-fn error(entry: &Entry) -> Markup {
-    html! {
-        @if let Some(error) = &entry.error { p.notice.bad role="alert" { (error) } }
-    }
 }
 
 #[cfg(test)]

@@ -6,9 +6,12 @@ use maud::{Markup, html};
 use yoshi_protocol::TaskId;
 
 use super::frame;
-use crate::app::Shared;
+use crate::app::{App, Shared};
+use crate::filter::Filter;
 use crate::store::cache::Side;
+use crate::store::counts::{self, Counts};
 use crate::store::list::{self, DONE, Page, Place, Row};
+use crate::view::filter::filters;
 use crate::view::refusal::Refusal;
 use crate::view::{self, Frame, Here, quick, row};
 use crate::visitor::{Form, Member};
@@ -38,8 +41,11 @@ pub(crate) async fn for_me(
 ) -> Result<Html<String>, Refusal> {
     let asked = Form::parse(query.unwrap_or_default().as_bytes());
     let after = Place::parse(asked.text("after")).unwrap_or(Place::START);
+    let filter = Filter::from_form(&asked);
     let frame = frame(&app, &member).await?;
-    let page = list::for_me(&app.pool, &member.account, &member.look.clock, after).await?;
+    let (account, clock) = (&member.account, &member.look.clock);
+    let page = list::for_me(&app.pool, account, clock, &filter, after).await?;
+    let counts = counted(&app, &frame, &filter).await?;
     let content = html! {
         div.head {
             h1 { "For me" }
@@ -47,10 +53,13 @@ pub(crate) async fn for_me(
         }
         (quick::form(&frame, "", &TaskId::fresh().to_string()))
         (sent_notice(asked.text("sent")))
+        @if frame.counts.for_me.iter().sum::<i64>() > 0 { (filters(&filter, "/")) }
         div #list data-list {
-            @if page.rows.is_empty() && after == Place::START { (nothing_for_me(&frame)) }
-            (groups(&frame, &page.rows, &FOR_ME, &frame.counts.for_me, Side::Inbox))
-            (more("/", &page))
+            @if page.rows.is_empty() && after == Place::START {
+                @if filter.is_empty() { (nothing_for_me(&frame)) } @else { (nothing_fits("/")) }
+            }
+            (groups(&frame, &page.rows, &FOR_ME, &counts.for_me, Side::Inbox))
+            (more(&filter.address("/", None), &page))
         }
     };
     let title = match frame.counts.waiting() {
@@ -68,8 +77,11 @@ pub(crate) async fn asked(
 ) -> Result<Html<String>, Refusal> {
     let asked = Form::parse(query.unwrap_or_default().as_bytes());
     let after = Place::parse(asked.text("after")).unwrap_or(Place::START);
+    let filter = Filter::from_form(&asked);
     let frame = frame(&app, &member).await?;
-    let page = list::asked(&app.pool, &member.account, after).await?;
+    let (account, clock) = (&member.account, &member.look.clock);
+    let page = list::asked(&app.pool, account, clock, &filter, after).await?;
+    let counts = counted(&app, &frame, &filter).await?;
     let content = html! {
         div.head {
             h1 { "Asked by me" }
@@ -80,17 +92,19 @@ pub(crate) async fn asked(
             }
         }
         (quick::form(&frame, "", &TaskId::fresh().to_string()))
+        @if frame.counts.asked.iter().sum::<i64>() > 0 { (filters(&filter, "/asked")) }
         div #list data-list {
-            @if page.rows.is_empty() && after == Place::START {
+            @if page.rows.is_empty() && after == Place::START && !filter.is_empty() { (nothing_fits("/asked")) }
+            @else if page.rows.is_empty() && after == Place::START {
                 div.empty {
                     h2 { "You have not asked anybody yet" }
                     p { "Write " code { "@name" } " and what you want in the line above, or "
                         a href="/new" { "fill in a form" } "." }
                 }
             } @else {
-                (groups(&frame, &page.rows, &ASKED, &frame.counts.asked, Side::Sent))
+                (groups(&frame, &page.rows, &ASKED, &counts.asked, Side::Sent))
             }
-            (more("/asked", &page))
+            (more(&filter.address("/asked", None), &page))
         }
     };
     Ok(Html(view::member(
@@ -139,6 +153,24 @@ fn groups(
                     section.group aria-labelledby={ "group-" (index) } { (heading) (rows) }
                 }
             }
+        }
+    }
+}
+
+/// How many tasks there are that the filter wants.
+async fn counted(app: &App, frame: &Frame, filter: &Filter) -> Result<Counts, Refusal> {
+    if filter.is_empty() {
+        return Ok(frame.counts);
+    }
+    let clock = &frame.look.clock;
+    Ok(counts::counts(&app.pool, &frame.account, clock, filter).await?)
+}
+
+fn nothing_fits(path: &str) -> Markup {
+    html! {
+        div.empty {
+            h2 { "Nothing fits these filters" }
+            p { "Take one of them away, or " a href=(path) { "look at everything" } "." }
         }
     }
 }

@@ -155,6 +155,13 @@ fn page(
         (look_form(frame))
         (password_form(frame))
         (session_list(frame, member, known))
+        @if frame.administers {
+            section.card aria-labelledby="administration" {
+                h2 #administration { "Administration" }
+                p.hint { "You are an administrator of this system." }
+                a.button.secondary href="/admin/accounts" { "Accounts and servers" }
+            }
+        }
         form.card method="post" action="/log-out" {
             (frame.proof())
             h2 { "Log out" }

@@ -2,27 +2,29 @@
 
 mod act;
 mod actions;
+mod asked;
+mod heading;
 mod history;
 mod may;
+mod record;
+mod sender;
 
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Html;
 use maud::{Markup, html};
-use yoshi_client::{AskState, Error, Step, TaskStatus};
+use yoshi_client::{Error, Step};
 use yoshi_protocol::{ErrorCode, Kind, TaskId};
 
 use self::actions::Forms;
 use self::may::May;
 use super::frame;
 use crate::app::{App, Shared};
-use crate::clock::Clock;
 use crate::limit::FILL_WITHIN;
 use crate::markdown;
 use crate::store::whole::{self, Whole};
 use crate::view::refusal::Refusal;
-use crate::view::{self, Frame, Here, row};
+use crate::view::{self, Here};
 use crate::visitor::{Form, Member};
-use crate::word;
 
 pub(crate) use self::act::act;
 pub(super) use self::act::change;
@@ -155,11 +157,11 @@ impl TaskPage<'_> {
             (self.notice())
             article.task #task data-at=(at) {
                 header {
-                    (marks(task))
+                    (heading::marks(task))
                     h1 { (new.title) }
-                    (byline(frame, task, clock))
+                    (heading::byline(frame, task, clock))
                 }
-                (times(task, clock))
+                (heading::times(task, clock))
                 @if !new.body.is_empty() { div.prose { (markdown::render(&new.body)) } }
                 @if new.kind == Kind::Decide && !may.answer {
                     section aria-labelledby="options" {
@@ -167,14 +169,14 @@ impl TaskPage<'_> {
                         ul.options { @for option in &new.options { li { (option) } } }
                     }
                 }
-                @if !new.links.is_empty() { (links(&new.links)) }
+                @if !new.links.is_empty() { (record::links(&new.links)) }
                 @if may.answer { (self.forms.answer()) }
-                (asks(frame, task))
+                (asked::asks(frame, task))
                 @if may.as_sender() { (self.forms.sender()) }
                 @if !may.answer { (self.forms.answer()) }
-                (history::history(frame, self.steps))
+                (history::history(frame, new.id, self.steps, self.asked.text("before").parse().ok()))
                 (self.forms.comment())
-                (facts(task, clock))
+                (record::facts(task, clock))
             }
         }
     }
@@ -213,142 +215,6 @@ impl TaskPage<'_> {
             div.notice.good.with-undo role="status" data-once {
                 p { (words) }
                 @if own_step.contains(&self.asked.text("done")) { (self.forms.undo()) }
-            }
-        }
-    }
-}
-
-fn marks(task: &Whole) -> Markup {
-    let new = &task.new_task;
-    html! {
-        p.marks {
-            span.status.(word::status_name(task.status)) { (word::status(task.status)) }
-            span.kind { (word::kind(new.kind)) }
-            (row::importance(new.importance))
-            @for label in new.labels.iter().chain(&task.mine.labels) { span.label { "#" (label) } }
-        }
-    }
-}
-
-fn byline(frame: &Frame, task: &Whole, clock: &Clock) -> Markup {
-    let sent = clock.ago(task.sent_at);
-    let name = |name: &str| {
-        if name == frame.account.as_str() {
-            "you".to_owned()
-        } else {
-            name.to_owned()
-        }
-    };
-    let recipients: Vec<_> = task
-        .new_task
-        .recipients
-        .iter()
-        .map(|recipient| name(recipient.as_str()))
-        .collect();
-    html! {
-        div.byline {
-            (row::avatar(task.sender.as_str()))
-            p {
-                b { (name(task.sender.as_str())) }
-                " asked " (recipients.join(", ")) " · "
-                time title=(sent.whole) { (sent.words) }
-            }
-        }
-    }
-}
-
-fn times(task: &Whole, clock: &Clock) -> Markup {
-    let new = &task.new_task;
-    let snoozed = task.mine.snoozed_until.as_ref();
-    let snoozed = snoozed.filter(|until| !clock.has_begun(until));
-    html! {
-        @if snoozed.is_some() || new.due.is_some() || new.start.is_some() || new.respond_by.is_some() || new.effort.is_some() {
-            dl.times {
-                @if let Some(due) = &new.due { div { dt { "Due" } dd { (row::due_chip(due, clock)) span.whole { (clock.words(due).whole) } } } }
-                @if let Some(start) = &new.start { div { dt { "Not before" } dd { (clock.words(start).words) } } }
-                @if let Some(by) = &new.respond_by { div { dt { "Answer by" } dd { (clock.words(by).words) } } }
-                @if let Some(until) = snoozed { div { dt { "Snoozed until" } dd { (clock.words(until).words) } } }
-                @if let Some(minutes) = new.effort { div { dt { "Effort" } dd { (effort(minutes)) } } }
-            }
-        }
-    }
-}
-
-fn effort(minutes: u32) -> String {
-    match (minutes / 60, minutes % 60) {
-        (0, minutes) => format!("{minutes} min"),
-        (hours, 0) => format!("{hours} h"),
-        (hours, minutes) => format!("{hours} h {minutes} min"),
-    }
-}
-
-/// Links are only ever to the web or to mail: servers refuse others. What the
-/// log had before that rule is shown, but leads nowhere.
-fn links(links: &[String]) -> Markup {
-    let leads = |link: &str| {
-        ["https://", "http://", "mailto:"].iter().any(|scheme| {
-            let begin = link.get(..scheme.len());
-            begin.is_some_and(|begin| begin.eq_ignore_ascii_case(scheme))
-        })
-    };
-    html! {
-        section aria-labelledby="links" {
-            h2 #links { "Links" }
-            ul.links {
-                @for link in links {
-                    li {
-                        @if leads(link) { a href=(link) rel="nofollow noopener noreferrer" { (link) } }
-                        @else { (link) }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// How it stands with each recipient.
-fn asks(frame: &Frame, task: &Whole) -> Markup {
-    html! {
-        section aria-labelledby="asks" {
-            h2 #asks { "Who is asked" }
-            p.aside { (word::kind_asks(task.new_task.kind)) "." }
-            ul.asks {
-                @for ask in &task.asks {
-                    @let answer = ask.answer.as_ref().map(history::answered);
-                    li {
-                        (row::avatar(ask.recipient.as_str()))
-                        span.ask-name { (ask.recipient) @if ask.recipient == frame.account { " (you)" } }
-                        span.state.(word::state_name(ask.state)) {
-                            (word::state(ask.state))
-                            @if ask.state == AskState::InProcess && ask.percent > 0 { " · " (ask.percent) " %" }
-                        }
-                        @if let Some((words, said)) = answer {
-                            div.reason { p { (words) } @if let Some(said) = said { div.prose { (said) } } }
-                        }
-                        @if !ask.reason.is_empty() { p.reason { "“" (ask.reason) "”" } }
-                    }
-                }
-            }
-            @if task.status == TaskStatus::Cancelled { p.aside { "It is withdrawn: nobody has anything to do." } }
-        }
-    }
-}
-
-/// Where it is kept: everything that one needs to check the promise.
-fn facts(task: &Whole, clock: &Clock) -> Markup {
-    let hash: String = task.hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    html! {
-        details.facts {
-            summary { "Held by " (task.held_by.len()) " servers" }
-            dl {
-                div { dt { "Sent" } dd { (clock.ago(task.sent_at).whole) } }
-                div { dt { "Number" } dd { (task.number) " of " (task.sender) } }
-                div { dt { "Place in the log" } dd { (task.position) } }
-                div { dt { "Last change" } dd { (task.changed) } }
-                div { dt { "Revision" } dd { (task.revision) } }
-                div { dt { "Servers" } dd { @for server in &task.held_by { code { (server) } " " } } }
-                div { dt { "Id" } dd { code { (task.new_task.id) } } }
-                div { dt { "Chain" } dd { code { (hash) } } }
             }
         }
     }

@@ -3,6 +3,9 @@
 //! A page continues after the last row of the one before it (keyset paging):
 //! what arrives meanwhile neither doubles nor hides a row.
 
+mod place;
+pub(super) mod sql;
+
 use deadpool_postgres::Pool;
 use tokio_postgres::Row as SqlRow;
 use tokio_postgres::types::ToSql;
@@ -11,8 +14,14 @@ use yoshi_protocol::{AccountName, Kind, Millis, TaskId, When};
 
 use super::{Error, account_name, rows};
 use crate::clock::Clock;
-use crate::limit::{PAGE_TASKS, PEOPLE_MAX};
+use crate::filter::Filter;
+use crate::limit::PAGE_TASKS;
 use crate::word;
+
+pub(crate) use place::Place;
+
+/// The last group of *For me*: done.
+pub(crate) const DONE: i32 = 6;
 
 /// A task as a row of a list.
 #[derive(Debug, Clone)]
@@ -41,40 +50,6 @@ pub(crate) struct Row {
     pub place: Place,
 }
 
-/// A row's place in its list: group, two keys, and the position, latest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place {
-    pub group: i32,
-    keys: (i64, i64),
-    order: i64,
-}
-
-impl Place {
-    /// Before every row.
-    pub(crate) const START: Self = Self {
-        group: -1,
-        keys: (0, 0),
-        order: 0,
-    };
-
-    /// As it stands in an address.
-    pub(crate) fn to_text(self) -> String {
-        let (one, two) = self.keys;
-        format!("{}_{one}_{two}_{}", self.group, self.order)
-    }
-
-    /// From an address.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.split('_');
-        let place = Self {
-            group: parts.next()?.parse().ok()?,
-            keys: (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?),
-            order: parts.next()?.parse().ok()?,
-        };
-        parts.next().is_none().then_some(place)
-    }
-}
-
 /// A page of a list.
 #[derive(Debug, Clone)]
 pub(crate) struct Page {
@@ -100,78 +75,74 @@ pub(crate) async fn for_me(
     pool: &Pool,
     account: &AccountName,
     clock: &Clock,
+    filter: &Filter,
     after: Place,
 ) -> Result<Page, Error> {
-    let sql = "
--- for_me
-WITH task AS (
-    SELECT id, position, importance, state,
-        coalesce(due_at + $2, due_civil, 9000000000000000) AS due_key,
-        coalesce(start_at + $2, start_civil, 0) AS start_key,
-        coalesce(snoozed_at + $2, snoozed_civil, 0) AS snooze_key
-    FROM cached_task WHERE account = $1 AND received),
-grouped AS MATERIALIZED (
-    SELECT *, CASE WHEN state NOT IN ('needs_action', 'accepted', 'in_process') THEN 6
-        WHEN snooze_key > $3 THEN 4 WHEN start_key > $3 THEN 5 WHEN state = 'needs_action' THEN 0
-        WHEN due_key <= $4 THEN 1 WHEN state = 'in_process' THEN 2 ELSE 3 END AS rank FROM task),
+    let sql = concat!(
+        "-- for_me\nWITH ",
+        sql::task!(),
+        ", grouped AS MATERIALIZED (SELECT id, position, importance, due_key, start_key, snooze_key, tonight, ",
+        sql::for_me_group!(),
+        " AS rank FROM task WHERE received AND ($5::text IS NULL OR state = $5) AND ",
+        sql::filtered!(),
+        "),
 placed AS (
     SELECT id, rank, -position AS place,
-        CASE rank WHEN 0 THEN importance + 10 * (due_key > $4)::int WHEN 1 THEN due_key
+        CASE rank WHEN 0 THEN importance + 10 * (due_key > tonight)::int WHEN 1 THEN due_key
             WHEN 4 THEN snooze_key WHEN 5 THEN start_key WHEN 6 THEN 0 ELSE importance END AS one,
         CASE rank WHEN 1 THEN importance WHEN 6 THEN 0 ELSE due_key END AS two
     FROM grouped),
 page AS (
-    SELECT * FROM placed WHERE (rank, one, two, place) > ($5, $6, $7, $8)
-    ORDER BY rank, one, two, place LIMIT $9)
-SELECT id, sender, title, kind, importance, due, labels, recipients, sent_at, rank, one, two, place,
-    state, percent, states, unread, own_labels, comments
-FROM page JOIN cached_task USING (id) WHERE account = $1
-ORDER BY rank, one, two, place";
+    SELECT * FROM placed WHERE (rank, one, two, place) > ($13, $14, $15, $16)
+    ORDER BY rank, one, two, place LIMIT $17)",
+        sql::page_rows!(),
+        "ORDER BY rank, one, two, place"
+    );
+    let shared = sql::Shared::new(account, clock, filter);
     let (one, two) = after.keys;
-    let found = rows(
-        pool,
-        sql,
-        &[
-            &account.as_str(),
-            &clock.offset_millis(),
-            &clock.now_civil(),
-            &clock.end_of_today(),
-            &after.group,
-            &one,
-            &two,
-            &after.order,
-            &(PAGE_TASKS + 1),
-        ],
-    )
-    .await?;
-    Ok(Page::new(found.iter().map(row).collect::<Result<_, _>>()?))
+    let mut params = shared.params();
+    params.extend::<[&(dyn ToSql + Sync); 5]>([
+        &after.group,
+        &one,
+        &two,
+        &after.order,
+        &(PAGE_TASKS + 1),
+    ]);
+    read(pool, sql, &params).await
 }
 
 /// What the account asks, the latest first. Groups: 0 needs the account, because
 /// it was declined, or is done and nobody has looked at that; 1 waiting, 2 done.
-pub(crate) async fn asked(pool: &Pool, account: &AccountName, after: Place) -> Result<Page, Error> {
-    let sql = "
--- asked
-WITH placed AS (
-    SELECT id, CASE WHEN needs_sender OR status = 'completed' AND unread THEN 0
-        WHEN NOT settled THEN 1 ELSE 2 END AS rank,
-        0::bigint AS one, 0::bigint AS two, -position AS place
-    FROM cached_task WHERE account = $1 AND sent),
+pub(crate) async fn asked(
+    pool: &Pool,
+    account: &AccountName,
+    clock: &Clock,
+    filter: &Filter,
+    after: Place,
+) -> Result<Page, Error> {
+    let sql = concat!(
+        "-- asked\nWITH ",
+        sql::task!(),
+        ", placed AS (SELECT id, ",
+        sql::asked_group!(),
+        " AS rank, 0::bigint AS one, 0::bigint AS two, -position AS place
+    FROM task WHERE sent AND ($5::text IS NULL OR $5 = ANY(states)) AND ",
+        sql::filtered!(),
+        "),
 page AS (
-    SELECT * FROM placed WHERE (rank, place) > ($2, $3) ORDER BY rank, place LIMIT $4)
-SELECT id, sender, title, kind, importance, due, labels, recipients, sent_at, rank, one, two, place,
-    state, percent, states, unread, own_labels, comments
-FROM page JOIN cached_task USING (id) WHERE account = $1
-ORDER BY rank, place";
+    SELECT * FROM placed WHERE (rank, place) > ($13, $14) ORDER BY rank, place LIMIT $15)",
+        sql::page_rows!(),
+        "ORDER BY rank, place"
+    );
     // Places are negative: nothing comes before the least number.
     let order = match after {
         Place::START => i64::MIN,
         place => place.order,
     };
-    let params: [&(dyn ToSql + Sync); 4] =
-        [&account.as_str(), &after.group, &order, &(PAGE_TASKS + 1)];
-    let found = rows(pool, sql, &params).await?;
-    Ok(Page::new(found.iter().map(row).collect::<Result<_, _>>()?))
+    let shared = sql::Shared::new(account, clock, filter);
+    let mut params = shared.params();
+    params.extend::<[&(dyn ToSql + Sync); 3]>([&after.group, &order, &(PAGE_TASKS + 1)]);
+    read(pool, sql, &params).await
 }
 
 /// Tasks that hold every word, or its beginning; in the title first, then the
@@ -182,8 +153,8 @@ pub(crate) async fn search(
     text: &str,
     after: Place,
 ) -> Result<Page, Error> {
-    let sql = "
--- search
+    let sql = concat!(
+        "-- search
 WITH query AS (SELECT websearch_to_tsquery('simple', $2) || to_tsquery('simple', $3) AS words),
 found AS (
     SELECT id, 0 AS rank, (1000000 * (1 - ts_rank(search, words, 1)))::bigint AS one,
@@ -191,27 +162,26 @@ found AS (
     FROM cached_task, query WHERE account = $1 AND search @@ words),
 page AS (
     SELECT * FROM found WHERE (rank, one, two, place) > ($4, $5, $6, $7)
-    ORDER BY rank, one, two, place LIMIT $8)
-SELECT id, sender, title, kind, importance, due, labels, recipients, sent_at, rank, one, two, place,
-    state, percent, states, unread, own_labels, comments
-FROM page JOIN cached_task USING (id) WHERE account = $1
-ORDER BY rank, one, two, place";
+    ORDER BY rank, one, two, place LIMIT $8)",
+        sql::page_rows!(),
+        "ORDER BY rank, one, two, place"
+    );
     let (one, two) = after.keys;
-    let found = rows(
-        pool,
-        sql,
-        &[
-            &account.as_str(),
-            &text,
-            &beginnings(text),
-            &after.group,
-            &one,
-            &two,
-            &after.order,
-            &(PAGE_TASKS + 1),
-        ],
-    )
-    .await?;
+    let params: [&(dyn ToSql + Sync); 8] = [
+        &account.as_str(),
+        &text,
+        &beginnings(text),
+        &after.group,
+        &one,
+        &two,
+        &after.order,
+        &(PAGE_TASKS + 1),
+    ];
+    read(pool, sql, &params).await
+}
+
+async fn read(pool: &Pool, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Page, Error> {
+    let found = rows(pool, sql, params).await?;
     Ok(Page::new(found.iter().map(row).collect::<Result<_, _>>()?))
 }
 
@@ -223,78 +193,6 @@ fn beginnings(text: &str) -> String {
         .map(|word| format!("{word}:*"))
         .collect();
     words.join(" & ")
-}
-
-/// How many groups *For me* has.
-const GROUPS: usize = 7;
-/// The last of them: done.
-pub(crate) const DONE: i32 = 6;
-
-/// How many tasks there are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
-    /// For the account, by group.
-    pub for_me: [i64; GROUPS],
-    /// That the account asks, by group.
-    pub asked: [i64; 3],
-}
-
-impl Counts {
-    /// Those that wait for the account: to answer, and due.
-    pub(crate) fn waiting(&self) -> i64 {
-        self.for_me[0] + self.for_me[1]
-    }
-}
-
-/// How many tasks there are. The groups are those of [`for_me`] and [`asked`].
-pub(crate) async fn counts(
-    pool: &Pool,
-    account: &AccountName,
-    clock: &Clock,
-) -> Result<Counts, Error> {
-    let sql = "
--- counts
-SELECT CASE WHEN NOT received THEN -1
-        WHEN state NOT IN ('needs_action', 'accepted', 'in_process') THEN 6
-        WHEN coalesce(snoozed_at + $2, snoozed_civil, 0) > $3 THEN 4
-        WHEN coalesce(start_at + $2, start_civil, 0) > $3 THEN 5
-        WHEN state = 'needs_action' THEN 0
-        WHEN coalesce(due_at + $2, due_civil, 9000000000000000) <= $4 THEN 1
-        WHEN state = 'in_process' THEN 2 ELSE 3 END AS rank,
-    CASE WHEN NOT sent THEN -1 WHEN needs_sender OR status = 'completed' AND unread THEN 0
-        WHEN NOT settled THEN 1 ELSE 2 END AS asked, count(*)
-FROM cached_task WHERE account = $1 GROUP BY 1, 2";
-    let params: [&(dyn ToSql + Sync); 4] = [
-        &account.as_str(),
-        &clock.offset_millis(),
-        &clock.now_civil(),
-        &clock.end_of_today(),
-    ];
-    let mut counts = Counts::default();
-    for row in rows(pool, sql, &params).await? {
-        let count: i64 = row.try_get(2)?;
-        let (group, asked): (i32, i32) = (row.try_get(0)?, row.try_get(1)?);
-        if let Some(all) = slot(&mut counts.for_me, group) {
-            *all += count;
-        }
-        if let Some(all) = slot(&mut counts.asked, asked) {
-            *all += count;
-        }
-    }
-    Ok(counts)
-}
-
-fn slot(counts: &mut [i64], group: i32) -> Option<&mut i64> {
-    counts.get_mut(usize::try_from(group).ok()?)
-}
-
-/// With whom the account has exchanged tasks, the latest first.
-pub(crate) async fn people(pool: &Pool, account: &AccountName) -> Result<Vec<String>, Error> {
-    let sql = "
--- people
-SELECT name FROM cached_person WHERE account = $1 ORDER BY latest DESC, name LIMIT $2";
-    let found = rows(pool, sql, &[&account.as_str(), &PEOPLE_MAX]).await?;
-    found.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
 fn row(row: &SqlRow) -> Result<Row, Error> {
@@ -332,26 +230,6 @@ fn row(row: &SqlRow) -> Result<Row, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn places_read_back_and_nothing_else_does() {
-        let place = Place {
-            group: 1,
-            keys: (5, -7),
-            order: -1024,
-        };
-        assert_eq!(Place::parse(&place.to_text()), Some(place));
-        assert_eq!(Place::parse(&Place::START.to_text()), Some(Place::START));
-        for text in [
-            "",
-            "1_2_3",
-            "1_2_3_4_5",
-            "a_b_c_d",
-            "1_2_3_99999999999999999999",
-        ] {
-            assert_eq!(Place::parse(text), None, "{text}");
-        }
-    }
 
     #[test]
     fn words_of_a_search_hold_no_operators() {

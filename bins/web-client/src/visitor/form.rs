@@ -40,6 +40,12 @@ impl Form {
         found.map_or("", |(_, value)| value)
     }
 
+    /// Every value of a field.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let found = self.0.iter().filter(move |(field, _)| field == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
     /// Whether there is such a field.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.0.iter().any(|(field, _)| field == name)
@@ -129,6 +135,7 @@ mod tests {
         let form = Form::parse(b"a=x+y%21&b=&a=2&c");
         assert_eq!((form.text("a"), form.text("b")), ("x y!", ""));
         assert!(form.has("c") && !form.has("d"));
+        assert_eq!(form.all("a").collect::<Vec<_>>(), ["x y!", "2"]);
         let many = "a=1&".repeat(FORM_FIELDS_MAX * 2);
         assert_eq!(Form::parse(many.as_bytes()).0.len(), FORM_FIELDS_MAX);
     }

@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use yoshi_client::Error;
-use yoshi_protocol::{Answer, ErrorCode, TaskChange, TaskId, Verb, Verdict, When};
+use yoshi_protocol::{AccountName, Answer, ErrorCode, TaskChange, TaskId, Verb, Verdict, When};
 
 use super::{Tried, show};
 use crate::app::{App, Shared};
@@ -106,7 +106,6 @@ fn failure(error: &Error) -> (StatusCode, String, bool) {
 /// What is wrong, for its writer.
 fn verb(form: &Form, clock: &Clock) -> Result<Verb, String> {
     let text = |name| clean(form.text(name));
-    let everybody = Vec::new;
     Ok(match form.text("act") {
         "accept" => Verb::Accept,
         "decline" => Verb::Decline {
@@ -124,11 +123,11 @@ fn verb(form: &Form, clock: &Clock) -> Result<Verb, String> {
         "undo" => Verb::Undo,
         "withdraw" => Verb::Withdraw {
             reason: text("reason"),
-            recipients: everybody(),
+            recipients: whom(form)?,
         },
         "reopen" => Verb::Reopen {
             reason: said("Say why you ask again.", form.text("reason"))?,
-            recipients: everybody(),
+            recipients: whom(form)?,
         },
         "remind" => Verb::Remind,
         "comment" => Verb::Comment {
@@ -148,6 +147,25 @@ fn verb(form: &Form, clock: &Clock) -> Result<Verb, String> {
         "unread" => Verb::Read { read: false },
         _ => return Err("This form is broken: reload the page, and try again.".to_owned()),
     })
+}
+
+/// Those who are meant: nobody is named if all are, so that somebody who is not
+/// on the form any more is meant as well.
+fn whom(form: &Form) -> Result<Vec<AccountName>, String> {
+    if !form.has("choice") {
+        return Ok(Vec::new());
+    }
+    let broken = |_| "This form is broken: reload the page, and try again.".to_owned();
+    let names = form
+        .all("whom")
+        .map(|name| AccountName::new(name).map_err(broken));
+    let names = names.collect::<Result<Vec<_>, _>>()?;
+    let of = form.text("choice").parse::<usize>();
+    match names.len() {
+        0 => Err("Choose at least one of them.".to_owned()),
+        chosen if Ok(chosen) == of => Ok(Vec::new()),
+        _ => Ok(names),
+    }
 }
 
 fn answer(form: &Form) -> Result<Answer, String> {
@@ -249,6 +267,20 @@ mod tests {
     }
 
     #[test]
+    fn some_or_all_are_meant() {
+        let recipients = |fields: &str| match verb_of(&format!("act=withdraw{fields}")) {
+            Ok(Verb::Withdraw { recipients, .. }) => recipients,
+            other => panic!("{other:?}"),
+        };
+        let ana = || AccountName::new("ana").unwrap();
+        assert_eq!(recipients(""), []);
+        assert_eq!(recipients("&choice=2&whom=ana"), [ana()]);
+        assert_eq!(recipients("&choice=2&whom=ana&whom=ben"), []);
+        let reopened = verb_of("act=reopen&reason=x&choice=3&whom=ana");
+        assert!(matches!(reopened, Ok(Verb::Reopen { recipients, .. }) if recipients == [ana()]));
+    }
+
+    #[test]
     fn what_is_missing_is_said() {
         for fields in [
             "act=decline&reason=+",
@@ -260,6 +292,8 @@ mod tests {
             "act=snooze&until_own=2020-01-01T09:00",
             "act=snooze",
             "act=reopen",
+            "act=withdraw&choice=2",
+            "act=withdraw&choice=2&whom=*",
             "act=drop",
         ] {
             assert!(verb_of(fields).is_err(), "{fields}");

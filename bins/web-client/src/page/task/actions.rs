@@ -21,22 +21,22 @@ pub(super) struct Forms<'a> {
 }
 
 impl Forms<'_> {
-    fn id(&self) -> TaskId {
+    pub(super) fn id(&self) -> TaskId {
         self.task.new_task.id
     }
 
     /// The attempt at this, if it is what did not succeed.
-    fn tried(&self, act: &str) -> Option<&Tried> {
+    pub(super) fn tried(&self, act: &str) -> Option<&Tried> {
         self.tried.filter(|tried| tried.act == act)
     }
 
     /// What was typed into a field of this.
-    fn kept(&self, act: &str, field: &str) -> &str {
+    pub(super) fn kept(&self, act: &str, field: &str) -> &str {
         self.tried(act).map_or("", |tried| tried.form.text(field))
     }
 
     /// Where a form comes from, what it does, and under which id.
-    fn hidden(&self, act: &str) -> Markup {
+    pub(super) fn hidden(&self, act: &str) -> Markup {
         let same = self.tried(act).filter(|tried| !tried.anew);
         let change = same.map(|tried| tried.form.text("change").to_owned());
         let change = change.unwrap_or_else(|| ChangeId::fresh().to_string());
@@ -48,7 +48,7 @@ impl Forms<'_> {
     }
 
     /// A form that is one button.
-    fn button(&self, act: &str, key: &str, words: &str) -> Markup {
+    pub(super) fn button(&self, act: &str, key: &str, words: &str) -> Markup {
         html! {
             form method="post" action={ "/task/" (self.id()) "/do" } data-key=(key) data-now {
                 (self.hidden(act))
@@ -58,7 +58,7 @@ impl Forms<'_> {
     }
 
     /// A form that shows itself when it is asked for.
-    fn fold(&self, act: &str, key: &str, words: &str, fields: &Markup) -> Markup {
+    pub(super) fn fold(&self, act: &str, key: &str, words: &str, fields: &Markup) -> Markup {
         html! {
             details.act name="acts" open[self.tried(act).is_some()] {
                 summary { (words) }
@@ -70,7 +70,14 @@ impl Forms<'_> {
         }
     }
 
-    fn text(&self, act: &str, field: &str, label: &str, rows: u8, required: bool) -> Markup {
+    pub(super) fn text(
+        &self,
+        act: &str,
+        field: &str,
+        label: &str,
+        rows: u8,
+        required: bool,
+    ) -> Markup {
         let id = format!("{act}-{field}");
         html! {
             label for=(id) { (label) }
@@ -215,38 +222,6 @@ impl Forms<'_> {
             }
         };
         self.fold("label", "l", "Labels…", &fields)
-    }
-
-    /// What its sender may do.
-    pub(super) fn sender(&self) -> Markup {
-        let may = self.may;
-        let remind = html! {
-            p.hint { "Everybody who is not done is told that you wait."
-                @if self.task.reminders > 0 { " Reminded " (self.task.reminders) @if self.task.reminders == 1 { " time" } @else { " times" } " so far." } }
-            button type="submit" { "Remind them" }
-        };
-        let withdraw = html! {
-            (self.text("withdraw", "reason", "Why? You need not say", 2, false))
-            button type="submit" { "Withdraw it from everybody" }
-        };
-        let reopen = html! {
-            (self.text("reopen", "reason", "Why? Those who are asked again read this", 2, true))
-            button type="submit" { "Ask again" }
-        };
-        html! {
-            section.part #sender-actions aria-labelledby="sender-part" {
-                h2 #sender-part { "You asked for this" }
-                @if self.task.needs_sender {
-                    p.notice.caution { "It was declined, and the others cannot complete it. Change it, ask again, or withdraw it." }
-                }
-                div.acts {
-                    @if may.revise { a.button.secondary href={ "/task/" (self.id()) "/revise" } data-key="v" { "Change it" } }
-                    @if may.remind { (self.fold("remind", "n", "Remind…", &remind)) }
-                    @if may.reopen { (self.fold("reopen", "o", "Ask again…", &reopen)) }
-                    @if may.withdraw { (self.fold("withdraw", "w", "Withdraw…", &withdraw)) }
-                }
-            }
-        }
     }
 
     /// Something to say, for everybody who has to do with it.

@@ -2,15 +2,21 @@
 
 use maud::{Markup, html};
 use yoshi_client::{Happened, Step};
-use yoshi_protocol::{Answer, Revise, Verb, Verdict};
+use yoshi_protocol::{Answer, Revise, TaskId, Verb, Verdict};
 
 use crate::clock::Clock;
 use crate::limit::HISTORY_SHOWN;
 use crate::markdown;
 use crate::view::{Frame, row};
 
-/// The history, the latest steps of it; or that it is out of reach.
-pub(super) fn history(frame: &Frame, steps: Option<&[Step]>) -> Markup {
+/// The history: the latest steps of it, or those before a position; or that it is
+/// out of reach.
+pub(super) fn history(
+    frame: &Frame,
+    task: TaskId,
+    steps: Option<&[Step]>,
+    before: Option<u64>,
+) -> Markup {
     let shown: Option<Vec<_>> =
         steps.map(|steps| steps.iter().filter(|step| is_told(step)).collect());
     html! {
@@ -19,13 +25,43 @@ pub(super) fn history(frame: &Frame, steps: Option<&[Step]>) -> Markup {
             @match shown {
                 None => p.aside { "It cannot be fetched just now. Everything else on this page is what was known last." },
                 Some(steps) => {
-                    @let left_out = steps.len().saturating_sub(HISTORY_SHOWN);
-                    @if left_out > 0 { p.aside { (left_out) " earlier steps are left out." } }
+                    @let Page { earlier, shown, later } = Page::of(&steps, before);
+                    @if let Some(before) = earlier {
+                        p.more { a.button.secondary href={ "/task/" (task) "?before=" (before) "#history" } { "Earlier steps" } }
+                    }
                     ol.history #steps {
-                        @for step in &steps[left_out..] { (one(frame, step)) }
+                        @for step in shown { (one(frame, step)) }
+                    }
+                    @if later {
+                        p.more { a.button.secondary href={ "/task/" (task) "#history" } { "The latest steps" } }
                     }
                 }
             }
+        }
+    }
+}
+
+/// Some steps of a history.
+struct Page<'a, 'b> {
+    /// Before which position the earlier ones are, if there are any.
+    earlier: Option<u64>,
+    shown: &'b [&'a Step],
+    /// Whether there are later ones.
+    later: bool,
+}
+
+impl<'a, 'b> Page<'a, 'b> {
+    fn of(steps: &'b [&'a Step], before: Option<u64>) -> Self {
+        let end = before.map_or(steps.len(), |before| {
+            steps.partition_point(|step| step.position.0 < before)
+        });
+        let begin = end.saturating_sub(HISTORY_SHOWN);
+        let shown = &steps[begin..end];
+        let first = shown.first().filter(|_| begin > 0);
+        Self {
+            earlier: first.map(|step| step.position.0),
+            shown,
+            later: end < steps.len(),
         }
     }
 }
@@ -152,4 +188,37 @@ fn changed(revise: &Revise) -> String {
         .map(|(_, name)| *name)
         .collect();
     named.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use yoshi_protocol::{AccountName, Millis, Position, TaskChange};
+
+    use super::*;
+
+    #[test]
+    fn every_step_stands_on_one_page() {
+        let count = HISTORY_SHOWN as u64 * 2 + 7;
+        let step = |position| Step {
+            account: AccountName::new("ana").unwrap(),
+            number: position,
+            position: Position(position),
+            at: Millis(0),
+            happened: Happened::Changed(TaskChange::new(TaskId::fresh(), Verb::Remind)),
+        };
+        let steps: Vec<_> = (1..=count).map(step).collect();
+        let steps: Vec<_> = steps.iter().collect();
+        let (mut seen, mut before) = (Vec::new(), None);
+        loop {
+            let page = Page::of(&steps, before);
+            assert_eq!(page.later, before.is_some());
+            seen.splice(0..0, page.shown.iter().map(|step| step.number));
+            before = page.earlier;
+            if before.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, (1..=count).collect::<Vec<_>>());
+        assert!(Page::of(&[], Some(7)).shown.is_empty());
+    }
 }
