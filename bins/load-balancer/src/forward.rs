@@ -113,10 +113,7 @@ pub(crate) async fn without_buckets(
 /// Whom to ask without the log. A task that is queued already is not queued anew.
 fn stopgap(request: &Request, view: &SharedView) -> Option<Affinity> {
     match request.kind {
-        Kind::Client(verb) => {
-            let reads = matches!(verb, ClientVerb::Poll | ClientVerb::Find);
-            view.with(|view| view.stopgap(&request.account, reads))
-        }
+        Kind::Client(verb) => view.with(|view| view.stopgap(&request.account, verb.is_read())),
         Kind::Outbox => None,
     }
 }

@@ -12,9 +12,6 @@ use yoshi_protocol::{AccountName, Epoch, ServerId};
 use crate::limit;
 use crate::view::{SharedView, View};
 
-/// The epoch that tells a server that it is not the account's home.
-const NOT_HOME: Epoch = Epoch(0);
-
 impl View {
     /// The server to ask without the log: the home if it is here, else the same
     /// one for the account at every load balancer, so that its tasks stay in
@@ -39,7 +36,7 @@ impl View {
             (was_there, score(account, ping.id), ping.id)
         })?;
         Some(Affinity {
-            epoch: NOT_HOME,
+            epoch: Epoch::NOT_HOME,
             server: best.id,
         })
     }
@@ -121,7 +118,7 @@ mod tests {
         assert_eq!(view.stopgap(&name("ana"), true), None, "the log is there");
         view.bucket_lost = true;
         let stopgap = Affinity {
-            epoch: NOT_HOME,
+            epoch: Epoch::NOT_HOME,
             server: here,
         };
         assert_eq!(view.stopgap(&name("ana"), false), Some(stopgap));

@@ -13,7 +13,7 @@ use yoshi_protocol::{AccountName, ErrorCode, ErrorReply, Position};
 
 use crate::machine::rows;
 use crate::poll::{self, Polls};
-use crate::rules::change::State;
+use crate::rules::change::{State, Status};
 use crate::store::find::{Error, Page, Search, Snapshot};
 use crate::store::poll::List;
 
@@ -165,13 +165,13 @@ fn state_number(state: AskState) -> i16 {
     })
 }
 
-const fn status_number(status: TaskStatus) -> i16 {
-    match status {
-        TaskStatus::NeedsAction => 0,
-        TaskStatus::InProcess => 1,
-        TaskStatus::Completed => 2,
-        TaskStatus::Cancelled => 3,
-    }
+fn status_number(status: TaskStatus) -> i16 {
+    rows::status_number(match status {
+        TaskStatus::NeedsAction => Status::NeedsAction,
+        TaskStatus::InProcess => Status::InProcess,
+        TaskStatus::Completed => Status::Completed,
+        TaskStatus::Cancelled => Status::Cancelled,
+    })
 }
 
 fn failure(error: &Error) -> ErrorReply {

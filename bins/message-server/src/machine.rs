@@ -14,7 +14,7 @@ use uuid::Uuid;
 use yoshi_planted::Fault;
 use yoshi_protocol::cbor::{self, Bound};
 use yoshi_protocol::message::log::{LogEntry, LogPage, TaskEntry, TaskOp};
-use yoshi_protocol::{AccountName, NewTask, Position, TaskChange};
+use yoshi_protocol::{AccountName, NewTask, Position, TaskChange, TaskId};
 use yoshi_replica::{Decision, Entry, Query, StateMachine};
 
 use remembered::Remembered;
@@ -48,6 +48,13 @@ impl Decoded {
             Self::Send(entry) => Some(&entry.account),
             Self::Change(entry) => Some(&entry.account),
             Self::Unreadable => None,
+        }
+    }
+
+    fn sent(&self) -> Option<TaskId> {
+        match self {
+            Self::Send(entry) => Some(entry.task.id),
+            Self::Change(_) | Self::Unreadable => None,
         }
     }
 
@@ -87,10 +94,7 @@ impl StateMachine for Tasks {
         if accounts.is_empty() {
             return Vec::new();
         }
-        let sends = batch.iter().filter_map(|entry| match entry {
-            Decoded::Send(entry) => Some(entry.task.id.0),
-            Decoded::Change(_) | Decoded::Unreadable => None,
-        });
+        let sends = batch.iter().filter_map(Decoded::sent).map(|id| id.0);
         let sends = sends.filter(|_| !yoshi_planted::is(Fault::DedupeInMemory));
         let accounts = accounts.into_iter().map(ToString::to_string).collect();
         let mut queries = vec![statements.read(accounts, sends.collect())];
@@ -115,6 +119,7 @@ impl StateMachine for Tasks {
             [] => memory.working_set(&batch),
             rows => working_set(rows)?,
         };
+        let sent: Vec<TaskId> = batch.iter().filter_map(Decoded::sent).collect();
         let outcomes = batch.into_iter().map(|entry| match entry {
             Decoded::Send(entry) => set.apply(Some(entry)),
             Decoded::Change(entry) => set.apply_change(entry),
@@ -122,7 +127,7 @@ impl StateMachine for Tasks {
         });
         let outcomes = outcomes.collect();
         let mut changes = set.into_changes();
-        memory.keep(&changes.accounts);
+        memory.keep(&changes.accounts, &sent);
         let rows = rows::of(&mut changes);
         let writes = statements.write(changes, rows);
         Ok(Decision { outcomes, writes })
@@ -153,11 +158,7 @@ impl StateMachine for Tasks {
         // Without a next page, everything that was applied before the query is here.
         let through = if full { last } else { last.max(applied) };
         let entries = logged.into_iter().map(encode).collect();
-        Ok(LogPage {
-            more: full,
-            entries,
-            through,
-        })
+        Ok(LogPage::new(entries, through, full))
     }
 }
 

@@ -110,6 +110,16 @@ impl Membership {
         servers
     }
 
+    /// Whether a server that this one knows is not heard. It may be alive, and not
+    /// hear this one either: a link between two nodes of NATS may be down while
+    /// both reach the log by others. It waits for this server no more then.
+    #[must_use]
+    pub fn misses_somebody(&self, replica: &Handle<Outcome>) -> bool {
+        let known = replica.known();
+        let roster = self.roster();
+        known.iter().any(|id| *id != self.id && !roster.hears(*id))
+    }
+
     /// Counts the requests in hand: this server's load.
     #[must_use]
     pub fn in_hand(&self) -> &Arc<AtomicU32> {
@@ -143,7 +153,7 @@ impl Membership {
                 _ = news.tick() => {
                     if place.told != replica.applied() {
                         place.told = replica.applied();
-                        self.ping(context, replica).await;
+                        self.tell(context, replica, &mut place).await;
                     }
                 }
                 _ = tick.tick() => {
@@ -155,13 +165,12 @@ impl Membership {
                         place.at_tail_since = Some(Instant::now());
                     }
                     (place.tail, place.latest) = (place.latest, replica.applied());
-                    self.settle(context, replica, &mut place);
-                    self.ping(context, replica).await;
+                    self.tell(context, replica, &mut place).await;
                     continue;
                 }
             }
             if self.settle(context, replica, &mut place) {
-                self.ping(context, replica).await;
+                self.tell(context, replica, &mut place).await;
             }
         }
     }
@@ -170,6 +179,18 @@ impl Membership {
     pub async fn drain(&self, context: &Context, replica: &Handle<Outcome>) {
         self.state.send_replace(MsState::Draining);
         context.health.not_ready("draining");
+        self.ping(context, replica).await;
+    }
+
+    /// Finds out what this server is able to do, and tells the others. Once they
+    /// hear that it does not serve, they wait for it no more: it must not take
+    /// that back before it has announced itself anew.
+    async fn tell(&self, context: &Context, replica: &Handle<Outcome>, place: &mut Place) {
+        self.settle(context, replica, place);
+        if self.state(replica) != *self.state.borrow() {
+            place.at_tail_since = None;
+            self.settle(context, replica, place);
+        }
         self.ping(context, replica).await;
     }
 

@@ -17,11 +17,14 @@ use crate::membership::Membership;
 use crate::rules::Outcome;
 
 /// How long the others may take to be as far as this server was when asked.
-/// Together with the next one it must be shorter than an operator's try.
+/// Together with the next two it must be shorter than an operator's try.
 const AHEAD_WITHIN: Duration = Duration::from_secs(2);
-const AHEAD_PAUSE: Duration = Duration::from_millis(100);
 /// How long JetStream may take to say which stream it has.
 const JETSTREAM_WITHIN: Duration = Duration::from_secs(2);
+/// How long Postgres may take to say how far it holds the log.
+const HELD_WITHIN: Duration = Duration::from_millis(500);
+/// The pause between two looks at the others.
+const AHEAD_PAUSE: Duration = Duration::from_millis(100);
 
 /// How the server begins anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,7 +127,7 @@ impl Operating {
     }
 
     async fn another_has_everything(&self) -> Result<(), ErrorReply> {
-        let applied = self.replica.applied();
+        let applied = self.replica.held(HELD_WITHIN).await;
         let ahead = async {
             while !self.membership.another_serves(applied) {
                 tokio::time::sleep(AHEAD_PAUSE).await;

@@ -110,7 +110,10 @@ impl Outbox {
     ) -> Result<Queued, ErrorReply> {
         let waits = outbox::waits(&self.shared.pool, account, task, content).await;
         match waits.map_err(|error| unavailable(&error))? {
-            Some(true) => Ok(self.queued(task)),
+            Some(true) => {
+                self.hold(account, content.len() as u64);
+                Ok(self.queued(task))
+            }
             Some(false) => Err(reused()),
             None => {
                 metrics::counter!("yoshi_outbox_full_total").increment(1);
@@ -134,10 +137,14 @@ impl Outbox {
     ) -> Result<Queued, ErrorReply> {
         let pool = &self.shared.pool;
         let put = outbox::put(pool, account, task, content, Millis::now()).await;
-        let mut ledger = self.ledger();
+        let (mut ledger, bytes) = (self.ledger(), content.len() as u64);
         match put {
-            Ok(Put::New) => ledger.came(account),
-            Ok(Put::Again | Put::Reused) | Err(_) => ledger.release(account, content.len() as u64),
+            // Where nobody knows, it may be in: the account's next task goes behind it.
+            Ok(Put::New) | Err(outbox::Error::Statement(_) | outbox::Error::Moving) => {
+                ledger.came(account);
+            }
+            Ok(Put::Again) => ledger.again(account, bytes),
+            Ok(Put::Reused) | Err(outbox::Error::Pool(_)) => ledger.release(account, bytes),
         }
         drop(ledger);
         self.shared.news.notify_one();
@@ -230,6 +237,7 @@ impl Outbox {
         Ok(match found.map_err(|error| unavailable(&error))? {
             None => None,
             Some(Found::Waits) => {
+                self.hold(account, 0);
                 let server = self.shared.server;
                 let words = format!(
                     "the task is queued: it waits in the outbox of server {server}, which alone holds it, \
@@ -242,13 +250,20 @@ impl Outbox {
         })
     }
 
-    /// Reads from the database what waits: at the start, and after a failure.
+    /// A task of the account was seen to wait, and is said to: its next one goes
+    /// behind it. Until the next look its bytes may count too little.
+    fn hold(&self, account: &AccountName, bytes: u64) {
+        self.ledger().found(account, 1, bytes, Instant::now());
+        self.shared.news.notify_one();
+    }
+
+    /// Reads from the database what waits: at the start, and now and then.
     async fn look(&self) -> Result<(), outbox::Error> {
+        self.ledger().look();
         let waiting = outbox::waiting(&self.shared.pool).await?;
-        let (mut ledger, now) = (self.ledger(), Instant::now());
-        for held in waiting {
-            ledger.found(&held.account, held.entries, held.bytes, now);
-        }
+        let held = waiting.into_iter();
+        let held = held.map(|held| (held.account, (held.entries, held.bytes)));
+        self.ledger().seen(&held.collect(), Instant::now());
         Ok(())
     }
 

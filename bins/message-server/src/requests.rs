@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::{Client, Message, Subscriber};
 use deadpool_postgres::Pool;
@@ -26,6 +26,9 @@ use crate::outbox::Outbox;
 use crate::poll::Polls;
 use crate::rules::Outcome;
 use crate::{change, send};
+
+/// How long the log may take to tell its end, where a poll has to ask.
+const TAIL_WITHIN: Duration = Duration::from_secs(1);
 
 /// What serving a request takes.
 pub struct Server {
@@ -184,35 +187,53 @@ impl Server {
     }
 
     async fn poll(&self, message: &Message) -> Result<ClientPolled, ErrorReply> {
-        self.polls()?
-            .serve(account(message)?, &message.payload)
-            .await
+        let polls = self.polls().await?;
+        let polled = polls.serve(account(message)?, &message.payload).await?;
+        self.membership.check_not_stopped()?;
+        Ok(polled)
     }
 
     async fn history(&self, message: &Message) -> Result<History, ErrorReply> {
-        self.polls()?
-            .history(account(message)?, &message.payload)
-            .await
+        let polls = self.polls().await?;
+        let history = polls.history(account(message)?, &message.payload).await?;
+        self.membership.check_not_stopped()?;
+        Ok(history)
     }
 
     async fn find(&self, message: &Message) -> Result<TasksFound, ErrorReply> {
         let account = account(message)?;
-        let polls = self.polls()?;
-        polls.find(&self.index, account, &message.payload).await
+        let polls = self.polls().await?;
+        let found = polls.find(&self.index, account, &message.payload).await?;
+        self.membership.check_not_stopped()?;
+        Ok(found)
     }
 
-    fn polls(&self) -> Result<Polls<'_>, ErrorReply> {
-        // It must not show rows that may be wrong.
+    async fn polls(&self) -> Result<Polls<'_>, ErrorReply> {
+        // It must not show rows that may be wrong. Asked once more before they
+        // are shown: that may have been found out meanwhile.
         self.membership.check_not_stopped()?;
         Ok(Polls {
             accounts: &self.accounts,
             replica: &self.replica,
             pool: &self.pool,
-            behind: self.membership.state(&self.replica) != MsState::Serving,
+            behind: self.is_behind().await,
             footing: self.membership.footing(),
             outbox: &self.outbox,
             servers: self.membership.servers(self.replica.applied()),
         })
+    }
+}
+
+impl Server {
+    /// Whether this server may lack what was accounted for elsewhere. Where
+    /// somebody may not wait for it any more, the log itself must tell.
+    async fn is_behind(&self) -> bool {
+        let now = Instant::now();
+        if self.membership.state(&self.replica) != MsState::Serving {
+            return true;
+        }
+        self.membership.misses_somebody(&self.replica)
+            && !self.replica.reaches_tail_of(now, TAIL_WITHIN).await
     }
 }
 

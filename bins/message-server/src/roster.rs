@@ -88,6 +88,12 @@ impl Roster {
             .collect()
     }
 
+    /// Whether this server is heard, or gone for good.
+    #[must_use]
+    pub fn hears(&self, id: ServerId) -> bool {
+        self.servers.contains_key(&id) || self.destroyed.contains(&id)
+    }
+
     /// Those that can be asked about their rows.
     #[must_use]
     pub fn neighbours(&self) -> Vec<ServerId> {

@@ -14,10 +14,6 @@ use crate::footing::Footing;
 use crate::requests::Server;
 use crate::rules::{Outcome, Proof};
 
-/// The epoch with which a load balancer asks a server that is not the account's
-/// home: it may queue at most.
-const NOT_HOME: Epoch = Epoch(0);
-
 /// A task on its way to the log, checked.
 struct Checked {
     account: AccountName,
@@ -122,7 +118,7 @@ pub fn serves(server: &Server) -> Result<(), ErrorReply> {
 /// # Errors
 /// `stale_epoch`.
 pub fn is_home(epoch: Epoch) -> Result<(), ErrorReply> {
-    if epoch == NOT_HOME {
+    if epoch == Epoch::NOT_HOME {
         return Err(rejection(ErrorCode::StaleEpoch));
     }
     Ok(())

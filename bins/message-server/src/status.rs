@@ -92,7 +92,7 @@ impl Status {
             state: state(self.server.membership.state(&self.server.replica)),
             outbox: self.server.outbox.entries(),
             stream: self.server.replica.stream(),
-            applied: self.server.replica.applied(),
+            applied: self.server.replica.held(DATABASE_WITHIN).await,
             lineage: self.server.replica.lineage(),
             refusal: self.refusal(forked),
             release: env!("CARGO_PKG_VERSION").to_owned(),

@@ -120,6 +120,19 @@ impl StateMachine for Accounts {
         })
     }
 
+    fn recall(
+        &self,
+        _: &Statements,
+        batch: Vec<Decoded>,
+        rows: &[Vec<Row>],
+    ) -> Result<Vec<Option<Outcome>>, tokio_postgres::Error> {
+        let set = load(rows)?;
+        let outcomes = batch
+            .iter()
+            .map(|decoded| rules::recall(&set, decoded.position, decoded.entry.as_ref()));
+        Ok(outcomes.collect())
+    }
+
     async fn log_page(
         client: &Client,
         since: Position,
@@ -131,11 +144,7 @@ impl StateMachine for Accounts {
                 "a neighbour at position {since} is too far behind to be filled from here: start \
                  it anew with an empty database"
             );
-            return Ok(LogPage {
-                more: false,
-                entries: Vec::new(),
-                through: since,
-            });
+            return Ok(LogPage::new(Vec::new(), since, false));
         }
         let limit = i64::try_from(LOG_PAGE_ENTRIES_MAX).unwrap_or(i64::MAX);
         let events = query::events(client, since, applied, limit).await?;
@@ -251,11 +260,7 @@ fn page(events: Vec<(Position, Vec<u8>)>, applied: Position) -> LogPage {
         Some(last) if more => last.position,
         _ => applied,
     };
-    LogPage {
-        more,
-        entries,
-        through,
-    }
+    LogPage::new(entries, through, more)
 }
 
 #[cfg(test)]

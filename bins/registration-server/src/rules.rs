@@ -79,11 +79,7 @@ pub fn apply(set: &mut WorkingSet, position: Position, entry: Option<&Entry>) ->
         return Outcome::Rejected(ErrorCode::Malformed);
     };
     if let Some(first) = set.done(entry.id) {
-        return if first.operation.is_same(&entry.operation) {
-            Outcome::Applied(first.position)
-        } else {
-            Outcome::Rejected(ErrorCode::IdReused)
-        };
+        return repeated(first, entry);
     }
     match decide(set, position, entry) {
         Ok(Effect::Recorded) => {
@@ -92,6 +88,31 @@ pub fn apply(set: &mut WorkingSet, position: Position, entry: Option<&Entry>) ->
         }
         Ok(Effect::None) => Outcome::Applied(position),
         Err(code) => Outcome::Rejected(code),
+    }
+}
+
+/// What became of an entry that stood at `position` and was applied before; none
+/// if that cannot be told. Only what had an effect is kept, so a refusal is not, nor
+/// what held already: decided by the accounts as they are now, either might be
+/// something else.
+#[must_use]
+pub fn recall(set: &WorkingSet, position: Position, entry: Option<&Entry>) -> Option<Outcome> {
+    let Some(entry) = entry.filter(|entry| is_sound(entry)) else {
+        return Some(Outcome::Rejected(ErrorCode::Malformed));
+    };
+    let first = set.done(entry.id)?;
+    let outcome = repeated(first, entry);
+    // Against one that came after it, it was not refused for its id.
+    let is_later = first.position > position;
+    (!is_later || matches!(outcome, Outcome::Applied(_))).then_some(outcome)
+}
+
+/// What becomes of an entry whose id the operation `first` has.
+fn repeated(first: &Done, entry: &Entry) -> Outcome {
+    if first.operation.is_same(&entry.operation) {
+        Outcome::Applied(first.position)
+    } else {
+        Outcome::Rejected(ErrorCode::IdReused)
     }
 }
 

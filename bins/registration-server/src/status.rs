@@ -1,6 +1,6 @@
 //! `SERVER_STATUS`: this server's report about itself, for operators.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_nats::{Client, Message, Subscriber};
 use futures::StreamExt;
@@ -13,6 +13,9 @@ use yoshi_service::{Context, request};
 
 use crate::election::Role;
 use crate::rules::Outcome;
+
+/// How long Postgres may take to say how far it holds the log.
+const HELD_WITHIN: Duration = Duration::from_millis(500);
 
 /// What a report is made of.
 struct Status {
@@ -54,12 +57,12 @@ impl Status {
     /// Answers until the subscription ends.
     async fn serve(mut self) {
         while let Some(message) = self.requests.next().await {
-            let answer = self.answer(&message);
+            let answer = self.answer(&message).await;
             request::respond(&self.nats, &message, answer).await;
         }
     }
 
-    fn answer(&self, message: &Message) -> Result<ServerReport, ErrorReply> {
+    async fn answer(&self, message: &Message) -> Result<ServerReport, ErrorReply> {
         let ServerStatus {} = cbor::decode(&message.payload, Bound::REQUEST)?;
         let is_primary = self.role.borrow().primary_epoch(Instant::now()).is_some();
         let refusal = self
@@ -81,7 +84,7 @@ impl Status {
             },
             outbox: 0,
             stream: self.replica.stream(),
-            applied: self.replica.applied(),
+            applied: self.replica.held(HELD_WITHIN).await,
             lineage: self.replica.lineage(),
             refusal,
             release: env!("CARGO_PKG_VERSION").to_owned(),

@@ -45,7 +45,7 @@ usage, settings, not_logged_in, ambiguous, input, refused, unreachable, timeout,
 differs.
 
 Exit codes:
-  0  done (a task or change: every live server holds it)
+  0  done (a task or change: every live server that serves holds it)
   1  refused by a server, or not found
   2  wrong usage, a setting is missing, or destroy-server was not confirmed
   3  no clear answer in time: it may have happened, or not; standard error says which

@@ -65,9 +65,11 @@ pub(crate) async fn find(settings: &Settings, arguments: &FindArguments) -> Resu
 }
 
 impl Asker {
-    /// Up to `limit` tasks, in as many pages as it takes.
+    /// Up to `limit` tasks, in as many pages as it takes: as far as the server of
+    /// each of them had looked through.
     async fn collect_found(&self, query: Query, limit: usize) -> Result<Found, Failure> {
         let mut tasks = Vec::new();
+        let (mut behind, mut indexed) = (false, Position(u64::MAX));
         let mut next = query;
         loop {
             let wanted = limit - tasks.len();
@@ -77,9 +79,18 @@ impl Asker {
             let mut page = self.client.find(account, credential, &next).await?;
             let after = next.after(&page);
             tasks.append(&mut page.tasks);
+            behind |= page.behind;
+            indexed = indexed.min(page.indexed);
             match after {
                 Some(after) if tasks.len() < limit => next = after,
-                Some(_) | None => return Ok(Found { tasks, ..page }),
+                Some(_) | None => {
+                    return Ok(Found {
+                        tasks,
+                        cursor: page.cursor,
+                        indexed,
+                        behind,
+                    });
+                }
             }
         }
     }

@@ -40,8 +40,8 @@ pub enum Happened {
 }
 
 impl Client {
-    /// `CHANGE_TASK`: does something with a task. Every live server has committed
-    /// it when this returns.
+    /// `CHANGE_TASK`: does something with a task. Every live server that
+    /// serves has committed it when this returns.
     ///
     /// # Errors
     /// [`Error`]. What may not be done is [`yoshi_protocol::ErrorCode::NotAllowed`];

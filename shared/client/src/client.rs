@@ -50,7 +50,7 @@ impl Client {
     }
 
     /// `TASK_FROM_CLIENT`: sends a task. [`Sent::Accounted`] is success: every
-    /// live server has committed it. [`Sent::Queued`] is not: the log is out of
+    /// live server that serves has committed it. [`Sent::Queued`] is not: the log is out of
     /// reach, and one server alone holds the task until it is back.
     ///
     /// # Errors

@@ -252,6 +252,10 @@ impl fmt::Display for Position {
 pub struct Epoch(pub u64);
 
 impl Epoch {
+    /// No account's: with it a load balancer asks a server that is not the
+    /// account's home, because the log is out of reach.
+    pub const NOT_HOME: Self = Self(0);
+
     /// The epoch that follows `previous` at wall-clock time `now`:
     /// `max(previous + 1, now)`, so that a lost bucket cannot bring old epochs back.
     #[must_use]

@@ -155,6 +155,21 @@ impl ClientVerb {
         }
     }
 
+    /// Whether it only reads: a server that stands in for an account's home may
+    /// answer it without the log.
+    #[must_use]
+    pub const fn is_read(self) -> bool {
+        match self {
+            Self::Poll | Self::History | Self::Find => true,
+            Self::Task
+            | Self::Change
+            | Self::NewAccount
+            | Self::LogIn
+            | Self::LogOut
+            | Self::ChangePassword => false,
+        }
+    }
+
     fn from_token(token: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|verb| verb.token() == token)
     }

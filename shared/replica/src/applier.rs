@@ -12,11 +12,11 @@ use tokio::sync::{Notify, mpsc, watch};
 use yoshi_planted::Fault;
 use yoshi_protocol::{Incarnation, Position, ServerId};
 
-use crate::cursor::{self, Cursor, DatabaseError};
+use crate::cursor::{self, AppliedBlock, Cursor, DatabaseError, Move};
 use crate::lineage::Lineage;
 use crate::machine::{Entry, StateMachine};
 use crate::neighbour;
-use crate::stream::{Log, StoredBlock, StreamError};
+use crate::stream::{self, Log, StoredBlock, StreamError};
 use crate::transact::{Applying, TransactError};
 use crate::{Peer, ReplicaError, Settings, Standing};
 
@@ -64,8 +64,8 @@ pub(crate) struct Applier<M: StateMachine> {
     pub(crate) stored: Position,
     /// The log that is being taken up, while it is not known whether it was.
     pub(crate) adopting: Option<Incarnation>,
-    /// The last block that this process has applied: its sequence and message id.
-    pub(crate) last_block: Option<(u64, Option<String>)>,
+    /// The last block that was applied from the stream, also by an earlier process.
+    pub(crate) last_block: Option<AppliedBlock>,
     /// Pages that no neighbour has given.
     pub(crate) neighbour_tries: usize,
     pub(crate) peers: watch::Receiver<Vec<Peer>>,
@@ -155,9 +155,7 @@ impl<M: StateMachine> Applier<M> {
 
     async fn follow(&mut self) -> Result<std::convert::Infallible, Interruption> {
         let applying = Applying::<M>::connect(&self.pool, &self.log.name).await?;
-        let result = self.follow_with(&applying).await;
-        applying.discard();
-        result
+        self.follow_with(&applying).await
     }
 
     async fn follow_with(
@@ -188,10 +186,18 @@ impl<M: StateMachine> Applier<M> {
         }
     }
 
+    /// Where the database stands, as far as this process knows.
+    const fn database_cursor(&self) -> Cursor {
+        Cursor {
+            incarnation: self.cursor.incarnation,
+            applied: self.stored,
+        }
+    }
+
     /// After an interruption the last commit may have happened, or not.
     async fn reload_cursor(&mut self) -> Result<(), Interruption> {
         let stored = cursor::load(&self.pool, &self.log.name).await?;
-        let stored = stored.ok_or_else(|| {
+        let (stored, block) = stored.ok_or_else(|| {
             ReplicaError::Forked("the database has lost its cursor; it must be filled anew".into())
         })?;
         if Some(stored.incarnation) == self.adopting {
@@ -203,6 +209,7 @@ impl<M: StateMachine> Applier<M> {
             return Err(ReplicaError::Forked(what.into()).into());
         }
         self.stored = stored.applied;
+        self.last_block = block;
         Ok(())
     }
 
@@ -215,10 +222,7 @@ impl<M: StateMachine> Applier<M> {
         until: Option<Position>,
     ) -> Result<(), Interruption> {
         let peers = self.peers.borrow().clone();
-        let cursor = Cursor {
-            applied: self.stored,
-            ..self.cursor
-        };
+        let cursor = self.database_cursor();
         // After a failure another neighbour is asked, if there is one.
         self.neighbour_tries += 1;
         let page = neighbour::page(
@@ -230,6 +234,11 @@ impl<M: StateMachine> Applier<M> {
             self.neighbour_tries,
         )
         .await?;
+        // One of this release may give what can be read: it is asked next.
+        if let Some(version) = page.version.filter(|version| !stream::is_known(*version)) {
+            let name = self.log.name.clone();
+            return Err(StreamError::UnknownPage(name, self.stored, version).into());
+        }
         self.neighbour_tries -= 1;
         let entries: Vec<_> = page
             .entries
@@ -239,14 +248,14 @@ impl<M: StateMachine> Applier<M> {
                 bytes: entry.entry.into_vec().into(),
             })
             .collect();
-        let outcomes = applying
-            .apply(&self.machine, &entries, self.stored, page.through)
-            .await?;
+        // The stream's blocks of which the page was made are not known.
+        let (from, to, block) = (cursor, page.through, self.last_block.as_ref());
+        let moves = Move { from, to, block };
+        let outcomes = applying.apply(&self.machine, &entries, moves).await?;
         self.stored = page.through;
         tracing::info!(entries = entries.len(), through = %page.through, "caught up from a neighbour");
-        let positions = entries.iter().map(|entry| entry.position);
-        self.advance(page.through, positions.zip(outcomes).collect())
-            .await;
+        let told = own_of_page(&entries, outcomes, until);
+        self.advance(page.through, told).await;
         Ok(())
     }
 
@@ -255,8 +264,8 @@ impl<M: StateMachine> Applier<M> {
         applying: &Applying<M>,
         batch: &[StoredBlock],
     ) -> Result<(), Interruption> {
-        let last = batch.last().expect("a batch has a block").sequence;
-        let to = Position::end_of_block(last);
+        let last = AppliedBlock::of(batch.last().expect("a batch has a block"));
+        let to = Position::end_of_block(last.sequence);
         let known = self.cursor.applied;
         let entries: Vec<_> = batch
             .iter()
@@ -277,19 +286,35 @@ impl<M: StateMachine> Applier<M> {
             outcomes = applying.outcomes_again(&self.machine, hidden).await?;
         }
         if to > self.stored {
-            let new = applying.apply(&self.machine, new, self.stored, to).await?;
+            let (from, block) = (self.database_cursor(), Some(&last));
+            let moves = Move { from, to, block };
+            let new = applying.apply(&self.machine, new, moves).await?;
             outcomes.extend(new.into_iter().map(Some));
             self.stored = to;
+            self.last_block = Some(last);
         }
         metrics::histogram!("yoshi_replica_apply_seconds").record(started.elapsed());
         metrics::histogram!("yoshi_replica_apply_entries").record(entries.len() as f64);
-        let last = batch.last().expect("a batch has a block");
-        self.last_block = Some((last.sequence, last.id.clone()));
         self.advance(to, self.own_outcomes(batch, &entries, outcomes))
             .await;
         self.account(batch, to).await;
         Ok(())
     }
+}
+
+/// What of a neighbour's page may be this process's own. While a database is
+/// levelled up to `until`, none is: at the sequences that its log has lost, the
+/// stream may have taken other blocks since, and this process may wait for those.
+fn own_of_page<O>(
+    entries: &[Entry],
+    outcomes: Vec<O>,
+    until: Option<Position>,
+) -> Vec<(Position, O)> {
+    if until.is_some() {
+        return Vec::new();
+    }
+    let positions = entries.iter().map(|entry| entry.position);
+    positions.zip(outcomes).collect()
 }
 
 /// The first sequence that holds something after `applied`.
@@ -305,6 +330,16 @@ pub(crate) fn next_sequence(applied: Position) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_block_that_a_shortened_stream_took_gets_nobody_elses_outcome() {
+        let position = Position::in_block(14, 0);
+        let bytes = bytes::Bytes::new();
+        let entries = [Entry { position, bytes }];
+        let until = Some(Position::end_of_block(15));
+        assert_eq!(own_of_page(&entries, vec!["ok"], None), [(position, "ok")]);
+        assert_eq!(own_of_page(&entries, vec!["ok"], until), []);
+    }
 
     #[test]
     fn reading_goes_on_after_the_last_whole_block() {

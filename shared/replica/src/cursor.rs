@@ -7,6 +7,7 @@ use yoshi_protocol::message::operate::Continued;
 use yoshi_protocol::{Incarnation, Position, ServerId};
 
 use crate::lineage::Lineage;
+use crate::stream::StoredBlock;
 
 mod embedded {
     refinery::embed_migrations!("migrations");
@@ -56,16 +57,55 @@ pub struct Cursor {
     pub applied: Position,
 }
 
-/// Reads the cursor; none if this database has never followed the stream.
-pub(crate) async fn load(pool: &Pool, stream: &str) -> Result<Option<Cursor>, DatabaseError> {
+/// A block that was applied from the stream, by which the stream is known again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AppliedBlock {
+    pub(crate) sequence: u64,
+    /// Its message id, if it has one.
+    pub(crate) id: Option<String>,
+}
+
+impl AppliedBlock {
+    pub(crate) fn of(block: &StoredBlock) -> Self {
+        Self {
+            sequence: block.sequence,
+            id: block.id.clone(),
+        }
+    }
+}
+
+/// Where a transaction finds the cursor, and where it leaves it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Move<'a> {
+    pub(crate) from: Cursor,
+    pub(crate) to: Position,
+    /// The last block that was applied from the stream then.
+    pub(crate) block: Option<&'a AppliedBlock>,
+}
+
+/// Reads the cursor, and the last block that was applied from the stream; none if
+/// this database has never followed the stream.
+pub(crate) async fn load(
+    pool: &Pool,
+    stream: &str,
+) -> Result<Option<(Cursor, Option<AppliedBlock>)>, DatabaseError> {
     let client = pool.get().await?;
     let select = "-- cursor: load\n\
-        SELECT incarnation, applied FROM replica_cursor WHERE stream = $1";
-    let row = client.query_opt(select, &[&stream]).await?;
-    Ok(row.map(|row| Cursor {
+        SELECT incarnation, applied, block_sequence, block_id\n\
+        FROM replica_cursor WHERE stream = $1";
+    let Some(row) = client.query_opt(select, &[&stream]).await? else {
+        return Ok(None);
+    };
+    let cursor = Cursor {
         incarnation: Incarnation(row.get(0)),
         applied: Position::from_i64(row.get(1)),
-    }))
+    };
+    let id: Option<&[u8]> = row.get(3);
+    let block = row.get::<_, Option<i64>>(2).map(|sequence| AppliedBlock {
+        sequence: sequence.unsigned_abs(),
+        id: id.map(|id| String::from_utf8_lossy(id).into_owned()),
+    });
+    Ok(Some((cursor, block)))
 }
 
 /// Starts to follow a stream, from before its first entry.
@@ -91,7 +131,7 @@ pub(crate) async fn create(
 }
 
 /// Takes up the log that continues the one that the database was filled from,
-/// with the lost logs that it continues. Answers false, and changes nothing, if
+/// with the lost logs that it continues; of its stream nothing is applied then. Answers false, and changes nothing, if
 /// the cursor stands elsewhere than at `from`.
 pub(crate) async fn adopt(
     pool: &Pool,
@@ -103,7 +143,8 @@ pub(crate) async fn adopt(
     let mut client = pool.get().await?;
     let transaction = client.transaction().await?;
     let update = "-- cursor: adopt\n\
-        UPDATE replica_cursor SET incarnation = $4, applied = $5\n\
+        UPDATE replica_cursor\n\
+        SET incarnation = $4, applied = $5, block_sequence = NULL, block_id = NULL\n\
         WHERE stream = $1 AND incarnation = $2 AND applied = $3";
     let moved = transaction
         .execute(
@@ -160,28 +201,37 @@ pub(crate) async fn lineage(pool: &Pool, stream: &str) -> Result<Lineage, Databa
     Ok(Lineage::new(lost.collect()))
 }
 
-/// The statement that moves the cursor: `$1` stream, `$2` where it stands, `$3`
-/// where to. If it stands elsewhere, another process writes this database: the
-/// value then breaks the table's check, which fails the whole transaction.
+/// The statement that moves the cursor: `$1` stream, `$2` incarnation, `$3` where
+/// it stands, `$4` where to, `$5` and `$6` sequence and message id of the last block
+/// that was applied from the stream then. It gives one row. If the cursor stands elsewhere, or
+/// in another log, somebody else has written this database: the value then breaks
+/// the table's check. If there is none, the division fails. Either fails the
+/// whole transaction, whatever else is in it.
 ///
 /// With an argument, the common table expressions that come before it, in the
 /// same statement: they write what a batch comes to, and their parameters begin
-/// at `$4`. One statement is one transaction, and one message to Postgres
+/// at `$7`. One statement is one transaction, and one message to Postgres
 /// instead of one for each table.
 #[macro_export]
 macro_rules! move_cursor {
     ($($expressions:literal)?) => {
         concat!(
-            $("WITH ", $expressions,)?
-            "\n    UPDATE replica_cursor
-    SET applied = CASE WHEN applied = $2::bigint THEN $3::bigint ELSE -1 END
-    WHERE stream = $1"
+            "WITH ", $($expressions, ", ",)?
+            "moved AS (
+        UPDATE replica_cursor
+        SET applied = CASE WHEN incarnation = $2::uuid AND applied = $3::bigint
+                           THEN $4::bigint ELSE -1 END,
+            block_sequence = $5::bigint, block_id = $6::bytea
+        WHERE stream = $1
+        RETURNING stream
+    )
+    SELECT 1 / count(*) FROM moved"
         )
     };
 }
 
 /// Moves the cursor and nothing else.
-pub(crate) const MOVE: &str = concat!("-- cursor: move", crate::move_cursor!());
+pub(crate) const MOVE: &str = concat!("-- cursor: move\n", crate::move_cursor!());
 
 /// How the connection that applies the log plans: once per statement, and by
 /// index. Every lookup is by key; a plan per execution costs more than the

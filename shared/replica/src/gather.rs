@@ -10,6 +10,8 @@
 
 use std::time::{Duration, Instant};
 
+use yoshi_protocol::limit::BLOCK_ENTRIES_MAX;
+
 /// How long a block waits at most.
 const LONGEST: Duration = Duration::from_millis(2);
 /// The share of the usual entries that is enough: 4 of 5.
@@ -32,7 +34,8 @@ impl Gather {
     /// on their way. Called while a block may go.
     pub(crate) fn goes(&mut self, waiting: usize, unaccounted: usize, now: Instant) -> bool {
         self.usual = self.usual.max(waiting + unaccounted);
-        let is_enough = waiting * ENOUGH.1 >= self.usual * ENOUGH.0;
+        let enough = (self.usual * ENOUGH.0).min(BLOCK_ENTRIES_MAX * ENOUGH.1);
+        let is_enough = waiting * ENOUGH.1 >= enough;
         let until = *self.until.get_or_insert(now + LONGEST);
         if !is_enough && now < until {
             return false;
@@ -72,6 +75,15 @@ mod tests {
         assert!(!gather.goes(15, 5, now + LONGEST / 2));
         assert!(gather.goes(16, 4, now + LONGEST / 2), "enough of them");
         assert_eq!(gather.until(), None);
+    }
+
+    #[test]
+    fn a_full_block_waits_for_nobody() {
+        let mut gather = Gather::default();
+        let now = Instant::now();
+        assert!(gather.goes(2 * BLOCK_ENTRIES_MAX, 0, now));
+        assert!(gather.goes(BLOCK_ENTRIES_MAX, BLOCK_ENTRIES_MAX, now));
+        assert!(!gather.goes(BLOCK_ENTRIES_MAX - 1, BLOCK_ENTRIES_MAX, now));
     }
 
     #[test]

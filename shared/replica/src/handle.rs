@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use deadpool_postgres::Pool;
 use tokio::sync::{mpsc, oneshot, watch};
 use yoshi_protocol::message::operate::Continued;
 use yoshi_protocol::{AccountName, Incarnation, Position, ServerId};
 
 use crate::applier::Followed;
+use crate::cursor;
+use crate::standing::Tail;
 use crate::submit::Submission;
 use crate::{Accounted, Standing, SubmitError};
 
@@ -16,10 +19,27 @@ pub struct Handle<O> {
     pub(crate) submissions: mpsc::Sender<Submission<O>>,
     pub(crate) applied: watch::Receiver<Position>,
     pub(crate) standing: watch::Receiver<Standing>,
-    pub(crate) confirmed: watch::Receiver<Option<Instant>>,
+    pub(crate) tail: Tail,
     pub(crate) followed: watch::Receiver<Followed>,
     pub(crate) known: watch::Receiver<BTreeSet<ServerId>>,
     pub(crate) forget: mpsc::Sender<ServerId>,
+    pub(crate) held: Held,
+}
+
+/// Where the database says how far it is.
+#[derive(Clone)]
+pub(crate) struct Held {
+    pool: Pool,
+    stream: String,
+}
+
+impl Held {
+    pub(crate) fn of(pool: &Pool, stream: &str) -> Self {
+        Self {
+            pool: pool.clone(),
+            stream: stream.to_owned(),
+        }
+    }
 }
 
 impl<O> Clone for Handle<O> {
@@ -28,10 +48,11 @@ impl<O> Clone for Handle<O> {
             submissions: self.submissions.clone(),
             applied: self.applied.clone(),
             standing: self.standing.clone(),
-            confirmed: self.confirmed.clone(),
+            tail: self.tail.clone(),
             followed: self.followed.clone(),
             known: self.known.clone(),
             forget: self.forget.clone(),
+            held: self.held.clone(),
         }
     }
 }
@@ -74,12 +95,34 @@ impl<O> Handle<O> {
         self.applied.clone()
     }
 
+    /// How far this server's database holds its log: past [`Handle::applied`] where
+    /// an interruption hid the success of a commit, which is told when the log is
+    /// read again. Whoever goes without the log must go by this. If Postgres does
+    /// not say so within `within`, it is what this process knows.
+    pub async fn held(&self, within: Duration) -> Position {
+        let (known, log) = (self.applied(), self.stream());
+        let load = cursor::load(&self.held.pool, &self.held.stream);
+        match tokio::time::timeout(within, load).await {
+            Ok(Ok(Some((stored, _)))) if stored.incarnation == log => stored.applied.max(known),
+            Ok(Ok(_) | Err(_)) | Err(_) => known,
+        }
+    }
+
+    /// Whether this server has applied everything that was in the log at some
+    /// moment after `since`: the log is asked anew. Waits `within` at most.
+    pub async fn reaches_tail_of(&self, since: Instant, within: Duration) -> bool {
+        let mut confirmed = self.tail.confirmed.clone();
+        let reached = confirmed.wait_for(|asked| asked.is_some_and(|asked| asked >= since));
+        self.tail.wanted.notify_one();
+        matches!(tokio::time::timeout(within, reached).await, Ok(Ok(_)))
+    }
+
     /// Whether this server had applied everything that was in the log at some
     /// moment within the last `within`. False after a pause of the process,
     /// until the log was asked again.
     #[must_use]
     pub fn is_at_tail(&self, within: Duration) -> bool {
-        let confirmed = *self.confirmed.borrow();
+        let confirmed = *self.tail.confirmed.borrow();
         *self.standing.borrow() == Standing::AtTail
             && confirmed.is_some_and(|asked| asked.elapsed() <= within)
     }

@@ -169,6 +169,14 @@ pub fn judge(role: Role, own: ServerId, name: &str, cursor: Cursor, view: &View)
     Verdict::Adopt(Adoption { through, into, at })
 }
 
+/// Whether neither a database nor a stream holds anything, and the stream
+/// continues nothing: a new system, or an empty server beside a log that was lost
+/// and made anew without its servers' word. Only the other servers can tell.
+#[must_use]
+pub fn is_beginning(applied: Position, view: &View) -> bool {
+    applied == Position::ZERO && view.last == 0 && view.lineage.as_slice().is_empty()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,6 +233,23 @@ mod tests {
             (adoption.into, adoption.at),
             (stream.incarnation, Position::ZERO)
         );
+    }
+
+    #[test]
+    fn only_an_empty_database_and_a_new_stream_may_be_the_beginning() {
+        let stream = view(Vec::new(), 1);
+        assert!(is_beginning(Position::ZERO, &stream));
+        assert!(!is_beginning(END(1), &stream));
+        let begun = View {
+            last: 1,
+            ..stream.clone()
+        };
+        assert!(!is_beginning(Position::ZERO, &begun));
+        let lost = Continued {
+            through: Position::ZERO,
+            incarnation: Incarnation::random(),
+        };
+        assert!(!is_beginning(Position::ZERO, &view(vec![lost], 1)));
     }
 
     #[test]

@@ -55,7 +55,7 @@ pub enum Writes {
     /// Statements, in order, within one transaction; none if nothing changes.
     Each(Vec<Write>),
     /// All of it in one statement that [`move_cursor!`](crate::move_cursor)
-    /// made: the replica puts the cursor's three parameters before these.
+    /// made: the replica puts the cursor's six parameters before these.
     Moving(Query),
 }
 
@@ -87,7 +87,8 @@ pub trait StateMachine: Send + Sync + 'static {
     /// What must be read to decide about the batch. Nothing, if the memory holds
     /// it, and if what it cannot hold (that an id is new) is such that the writes
     /// break a unique constraint where it is not so: the batch is then decided
-    /// once more with a new memory.
+    /// once more with a new memory. Its writes must be [`Writes::Moving`]: after
+    /// one of several, the connection would stand in a failed transaction.
     fn reads(
         &self,
         statements: &Self::Statements,
@@ -108,9 +109,9 @@ pub trait StateMachine: Send + Sync + 'static {
     ) -> Result<Decision<Self::Outcome>, tokio_postgres::Error>;
 
     /// What became of entries that are committed already, after an interruption
-    /// that hid it; none for an entry whose outcome cannot be told any more.
-    /// Without an own answer they are decided once more, which is right only if
-    /// every refusal would be the same later.
+    /// that hid it; none for an entry whose outcome cannot be told any more. The
+    /// rows are those after the batch, and perhaps after later ones: an entry that
+    /// was refused then might be accepted by them, so deciding again tells nothing.
     ///
     /// # Errors
     /// As [`StateMachine::decide`].
@@ -119,10 +120,7 @@ pub trait StateMachine: Send + Sync + 'static {
         statements: &Self::Statements,
         batch: Self::Batch,
         rows: &[Vec<Row>],
-    ) -> Result<Vec<Option<Self::Outcome>>, tokio_postgres::Error> {
-        let decision = self.decide(statements, batch, rows, &mut Self::Memory::default())?;
-        Ok(decision.outcomes.into_iter().map(Some).collect())
-    }
+    ) -> Result<Vec<Option<Self::Outcome>>, tokio_postgres::Error>;
 
     /// This database's copy of the log after `since`, for a neighbour: entries
     /// that had an effect, in order, within the bounds of an answer. `applied`

@@ -10,12 +10,13 @@
 //! A stream that was lost and made anew has the same name, and its sequences
 //! begin again. So before the first block, after every reconnect and whenever
 //! the fate of a block is unknown, the stream is looked at: only in the log that
-//! this server's database was filled from, and with all that it has applied, is
-//! anything published, or concluded from a refusal. A look proves nothing about
+//! this server's database was filled from, and with all that it and the servers
+//! which it knows have applied, is anything published, or concluded from a refusal. A look proves nothing about
 //! the moment after it; but what slips into a stream between its loss and the
 //! next look is applied by nobody who knows the lost log, so it is not reported
 //! either.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -29,12 +30,12 @@ use serde_bytes::ByteBuf;
 use tokio::sync::watch;
 use yoshi_protocol::cbor::Bound;
 use yoshi_protocol::message::log::{BLOCK_VERSION, Block};
-use yoshi_protocol::{Incarnation, Position, cbor, header, subject};
+use yoshi_protocol::{Incarnation, Position, ServerId, cbor, header, subject};
 
-use crate::Settings;
 use crate::applier::Followed;
 use crate::fate::{Fate, Settled};
-use crate::stream::{Log, StreamError};
+use crate::stream::{Log, StreamError, View};
+use crate::{Settings, neighbour};
 
 const RETRY_FIRST: Duration = Duration::from_millis(20);
 const RETRY_LONGEST: Duration = Duration::from_secs(2);
@@ -61,6 +62,8 @@ pub(crate) struct Ground {
     pub(crate) followed: watch::Receiver<Followed>,
     /// How far the database has applied it.
     pub(crate) applied: watch::Receiver<Position>,
+    /// The servers that this one has ever replicated with.
+    pub(crate) known: watch::Receiver<BTreeSet<ServerId>>,
     /// Where to tell that the stream cannot be that log.
     pub(crate) doubt: watch::Sender<Option<String>>,
 }
@@ -240,6 +243,9 @@ impl Publisher {
         if view.incarnation != followed.incarnation || view.last < applied.sequence() {
             return Err("the stream is not this server's log".to_owned());
         }
+        if self.is_shortened(&view).await? {
+            return Err("it lacks what another server has applied of this log".to_owned());
+        }
         if self.log != view.incarnation {
             self.log = view.incarnation;
             self.fate.forget();
@@ -269,6 +275,22 @@ impl Publisher {
         }
         self.looked = Some(now);
         Ok(())
+    }
+
+    /// Whether another server has applied more of this log than the stream holds.
+    /// This server may be behind, and not miss it: a block of its own in that place
+    /// would be taken by the others' word for the one that was lost.
+    async fn is_shortened(&self, view: &View) -> Result<bool, String> {
+        let known = self.ground.known.borrow().clone();
+        let since = Position::end_of_block(view.last);
+        let (nats, role) = (&self.ground.nats, self.settings.role);
+        let further = neighbour::furthest(nats, role, known, view.incarnation, since).await;
+        let Some(further) = further else {
+            return Ok(false);
+        };
+        // They may have read what was stored since.
+        let again = self.ground.log.view().await.map_err(words)?;
+        Ok(again.incarnation != view.incarnation || again.last < further.sequence())
     }
 
     fn now(&self) -> Look {

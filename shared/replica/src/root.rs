@@ -9,11 +9,11 @@
 //! - an account's entries wait until its previous ones are accounted for, and
 //!   those queued meanwhile travel together, in order;
 //! - an entry is done when this server has applied it and every peer that
-//!   counts has accounted for its position;
-//! - a peer that has not done so within β counts no more until it has caught
-//!   up, so nobody waits β twice for it.
+//!   counts has accounted for its position (`peers`).
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+mod peers;
+
+use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use serde_bytes::ByteBuf;
@@ -22,6 +22,9 @@ use yoshi_protocol::limit::{BLOCK_ENTRIES_BYTES_MAX, BLOCK_ENTRIES_MAX};
 use yoshi_protocol::{AccountName, Incarnation, Position, ServerId};
 
 use crate::{Accounted, Peer};
+use peers::Peers;
+
+pub use peers::Down;
 
 /// Entries that may wait for a block; more are refused as busy.
 pub const WAITING_ENTRIES_MAX: usize = 20_000;
@@ -44,7 +47,7 @@ pub struct Root<T, O> {
     /// acknowledgement that it is stored.
     early: Vec<(Position, O)>,
     stored: VecDeque<Stored<T, O>>,
-    peers: BTreeMap<ServerId, PeerState>,
+    peers: Peers,
 }
 
 struct Account<T> {
@@ -65,23 +68,6 @@ struct Stored<T, O> {
     since: Instant,
 }
 
-struct PeerState {
-    incarnation: Incarnation,
-    applied: Position,
-    counts: bool,
-    /// Set when it missed β: it counts again once it has applied up to here.
-    down_until: Option<Position>,
-}
-
-/// A peer that missed β.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Down {
-    /// Which.
-    pub id: ServerId,
-    /// Which life of it.
-    pub incarnation: Incarnation,
-}
-
 impl<T, O> Root<T, O> {
     /// A root with nothing to do.
     #[must_use]
@@ -97,7 +83,7 @@ impl<T, O> Root<T, O> {
             in_flight: Vec::new(),
             early: Vec::new(),
             stored: VecDeque::new(),
-            peers: BTreeMap::new(),
+            peers: Peers::default(),
         }
     }
 
@@ -238,31 +224,12 @@ impl<T, O> Root<T, O> {
 
     /// A peer says that it has committed everything up to `position`.
     pub fn accounted(&mut self, server: ServerId, incarnation: Incarnation, position: Position) {
-        if let Some(peer) = self.peers.get_mut(&server)
-            && peer.incarnation == incarnation
-        {
-            peer.advance(position);
-        }
+        self.peers.accounted(server, incarnation, position);
     }
 
     /// Who is there now. Peers that are gone are waited for no more.
     pub fn set_peers(&mut self, peers: &[Peer]) {
-        self.peers
-            .retain(|id, _| peers.iter().any(|peer| peer.id == *id));
-        for peer in peers.iter().filter(|peer| peer.id != self.own) {
-            let state = self.peers.entry(peer.id).or_insert(PeerState {
-                incarnation: peer.incarnation,
-                applied: peer.applied,
-                counts: peer.counts,
-                down_until: None,
-            });
-            if state.incarnation != peer.incarnation {
-                state.incarnation = peer.incarnation;
-                state.applied = peer.applied;
-            }
-            state.counts = peer.counts;
-            state.advance(peer.applied);
-        }
+        self.peers.set(self.own, peers);
     }
 
     /// Finds the peers that have let the oldest entry wait for longer than β.
@@ -275,28 +242,17 @@ impl<T, O> Root<T, O> {
         }
         let waited_for = oldest.position;
         let newest = self.stored.back().expect("it has a front").position;
-        let mut down = Vec::new();
-        for (id, peer) in &mut self.peers {
-            if peer.is_waited_for() && peer.applied < waited_for {
-                peer.down_until = Some(newest);
-                down.push(Down {
-                    id: *id,
-                    incarnation: peer.incarnation,
-                });
-            }
-        }
-        down
+        self.peers.miss(waited_for, newest)
     }
 
     /// The entries that are done, in the order of their positions. None stands
     /// for an entry that this server has committed without learning its outcome:
     /// it came from a neighbour, which does not tell whose it was.
     pub fn done(&mut self) -> Vec<(T, Option<Accounted<O>>)> {
-        let peers = self.peers.values().filter(|peer| peer.is_waited_for());
-        let watermark = peers
-            .map(|peer| peer.applied)
-            .filter(|_| !yoshi_planted::is(Fault::SuccessWithoutPeers))
-            .fold(self.applied, Position::min);
+        let watermark = match yoshi_planted::is(Fault::SuccessWithoutPeers) {
+            true => self.applied,
+            false => self.peers.watermark(self.applied),
+        };
         let mut done = Vec::new();
         while let Some(entry) = self.stored.front()
             && (entry.position <= watermark
@@ -310,7 +266,7 @@ impl<T, O> Root<T, O> {
                 ..
             } = self.stored.pop_front().expect("it was just seen");
             self.release(account);
-            let accounted_for = self.holders(position);
+            let accounted_for = self.peers.holders(self.own, position);
             let accounted = outcome.map(|outcome| Accounted {
                 outcome,
                 position,
@@ -354,29 +310,6 @@ impl<T, O> Root<T, O> {
         } else {
             self.ready.push_back(name);
         }
-    }
-
-    fn holders(&self, position: Position) -> Vec<ServerId> {
-        let peers = self
-            .peers
-            .iter()
-            .filter(|(_, peer)| peer.applied >= position);
-        let mut holders: Vec<_> = peers.map(|(id, _)| *id).chain([self.own]).collect();
-        holders.sort_unstable();
-        holders
-    }
-}
-
-impl PeerState {
-    fn advance(&mut self, position: Position) {
-        self.applied = self.applied.max(position);
-        if self.down_until.is_some_and(|until| self.applied >= until) {
-            self.down_until = None;
-        }
-    }
-
-    fn is_waited_for(&self) -> bool {
-        self.counts && self.down_until.is_none()
     }
 }
 

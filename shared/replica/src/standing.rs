@@ -1,6 +1,7 @@
 //! Whether this server has applied what was in the log a moment ago: the
 //! stream's leader is asked every second.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_nats::Client;
@@ -8,6 +9,7 @@ use tokio::sync::{Notify, watch};
 use yoshi_protocol::Position;
 
 use crate::applier::{Followed, next_sequence};
+use crate::lineage::is_beginning;
 use crate::stream::Log;
 use crate::{Peer, Settings, Standing, neighbour};
 
@@ -18,6 +20,33 @@ const ASK_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often a server that is catching up looks again.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 
+/// The watch's side of [`Tail`].
+pub(crate) struct Telling {
+    confirmed: watch::Sender<Option<Instant>>,
+    wanted: Arc<Notify>,
+}
+
+/// When this server was at the tail of the log, and the way to ask.
+#[derive(Clone)]
+pub(crate) struct Tail {
+    /// The time of the latest question whose answer this server has reached.
+    pub(crate) confirmed: watch::Receiver<Option<Instant>>,
+    /// Somebody waits for the next question.
+    pub(crate) wanted: Arc<Notify>,
+}
+
+/// Both sides; nothing is known yet.
+pub(crate) fn tail() -> (Telling, Tail) {
+    let (telling, confirmed) = watch::channel(None);
+    let wanted = Arc::<Notify>::default();
+    let tail = Tail {
+        confirmed,
+        wanted: Arc::clone(&wanted),
+    };
+    let confirmed = telling;
+    (Telling { confirmed, wanted }, tail)
+}
+
 /// What the watch looks at, and whom it tells.
 pub(crate) struct Watch {
     pub(crate) settings: Settings,
@@ -27,20 +56,21 @@ pub(crate) struct Watch {
     pub(crate) applied: watch::Receiver<Position>,
     pub(crate) peers: watch::Receiver<Vec<Peer>>,
     pub(crate) standing: watch::Sender<Standing>,
-    /// The time of the latest question whose answer this server has reached.
-    pub(crate) confirmed: watch::Sender<Option<Instant>>,
+    pub(crate) tail: Telling,
     /// Tells the applying side to look at the stream anew.
-    pub(crate) look_again: std::sync::Arc<Notify>,
+    pub(crate) look_again: Arc<Notify>,
 }
 
 impl Watch {
     /// Watches until the replica is stopped.
     pub(crate) async fn run(self) {
+        let mut peers = self.peers.clone();
         loop {
+            peers.borrow_and_update();
             let asked = Instant::now();
             let now = self.stand().await;
             if now == Some(Standing::AtTail) {
-                self.confirmed.send_replace(Some(asked));
+                self.tail.confirmed.send_replace(Some(asked));
             }
             let pause = if now == Some(Standing::CatchingUp) {
                 ASK_AGAIN
@@ -55,7 +85,20 @@ impl Watch {
                 }
                 _ => false,
             });
-            tokio::time::sleep(pause).await;
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.hears_more(&mut peers) => {}
+                () = self.tail.wanted.notified() => {}
+            }
+        }
+    }
+
+    /// While this database is empty, whoever is heard of may know better than it
+    /// what the log is: they are asked before it serves.
+    async fn hears_more(&self, peers: &mut watch::Receiver<Vec<Peer>>) {
+        let is_empty = *self.applied.borrow() == Position::ZERO;
+        if !is_empty || peers.changed().await.is_err() {
+            std::future::pending().await
         }
     }
 
@@ -69,6 +112,14 @@ impl Watch {
             Ok(Err(_)) | Err(_) => return Some(Standing::OutOfReach),
         };
         if !followed.is_trusted {
+            return None;
+        }
+        if is_beginning(*self.applied.borrow(), &view)
+            && self.others_follow_another(&peers, &followed).await
+        {
+            // It has served nobody from what it saw before.
+            self.tail.confirmed.send_replace(None);
+            self.look_again.notify_one();
             return None;
         }
         let ahead = peers
@@ -86,6 +137,13 @@ impl Watch {
             Ok(Ok(_)) => Some(Standing::AtTail),
             Ok(Err(_)) | Err(_) => Some(Standing::CatchingUp),
         }
+    }
+
+    async fn others_follow_another(&self, peers: &[Peer], followed: &Followed) -> bool {
+        let ids = peers.iter().map(|peer| peer.id);
+        let others = ids.filter(|id| *id != self.settings.id);
+        let (role, log) = (self.settings.role, followed.incarnation);
+        neighbour::somebody_follows_another(&self.nats, role, others, log).await
     }
 
     /// Whether one of these servers has really applied more of this log: its

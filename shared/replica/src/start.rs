@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_nats::Client;
 use async_nats::jetstream;
@@ -13,10 +13,10 @@ use yoshi_protocol::{Position, ServerId, subject};
 
 use crate::applier::{Applier, Followed};
 use crate::cursor::{self, Cursor, DatabaseError};
-use crate::handle::Handle;
+use crate::handle::{Handle, Held};
 use crate::machine::StateMachine;
 use crate::publish::{Ground, Publisher};
-use crate::standing::Watch;
+use crate::standing::{self, Telling, Watch};
 use crate::stream::{Log, StreamError};
 use crate::submit::{self, Inputs};
 use crate::{Peer, ReplicaError, Settings, Standing};
@@ -139,13 +139,13 @@ pub async fn start<M: StateMachine>(
     let (forget_to, forget) = mpsc::channel(known::FORGETTING_MAX);
     let (applied_to, applied) = watch::channel(cursor.applied);
     let (standing_to, standing) = watch::channel(Standing::CatchingUp);
-    let (confirmed_to, confirmed) = watch::channel(None);
+    let (telling, tail) = standing::tail();
     let (stopping, is_stopping) = watch::channel(false);
     let (doubt_to, _) = watch::channel(None);
     let (known_to, known) = watch::channel(opened.known.clone());
     let (followed_to, followed) = watch::channel(opened.followed.clone());
 
-    let ground = opened.ground(&nats, &followed, &applied, &doubt_to);
+    let ground = opened.ground(&nats, (&followed, &applied, &known), &doubt_to);
     let inputs = Inputs {
         submissions,
         committed,
@@ -154,19 +154,20 @@ pub async fn start<M: StateMachine>(
         stopping: is_stopping,
     };
     let publisher = Publisher::new(ground, settings.clone());
-    let log = opened.log;
+    let held = Held::of(&pool, &opened.log.name);
     let root = submit::run(settings.clone(), nats.clone(), publisher, cursor, inputs);
     let root = tokio::spawn(root);
 
     let applier = Applier {
         settings,
         nats,
-        log,
+        log: opened.log,
         pool,
         machine: Arc::new(machine),
         cursor,
         stored: cursor.applied,
         adopting: None,
+        // Read with the cursor before each look at the stream.
         last_block: None,
         neighbour_tries: 0,
         peers,
@@ -180,7 +181,7 @@ pub async fn start<M: StateMachine>(
     };
     let followers = Followers {
         polls: opened.polls,
-        confirmed: confirmed_to,
+        telling,
         known: known_to,
         forget,
     };
@@ -190,10 +191,11 @@ pub async fn start<M: StateMachine>(
             submissions: submit_to,
             applied,
             standing,
-            confirmed,
+            tail,
             followed,
             known,
             forget: forget_to,
+            held,
         },
         Running {
             root,
@@ -247,8 +249,11 @@ impl Opened {
     fn ground(
         &self,
         nats: &Client,
-        followed: &watch::Receiver<Followed>,
-        applied: &watch::Receiver<Position>,
+        (followed, applied, known): (
+            &watch::Receiver<Followed>,
+            &watch::Receiver<Position>,
+            &watch::Receiver<BTreeSet<ServerId>>,
+        ),
         doubt: &watch::Sender<Option<String>>,
     ) -> Ground {
         Ground {
@@ -257,6 +262,7 @@ impl Opened {
             log: self.log.clone(),
             followed: followed.clone(),
             applied: applied.clone(),
+            known: known.clone(),
             doubt: doubt.clone(),
         }
     }
@@ -265,7 +271,7 @@ impl Opened {
 /// What the parts of a replica other than its root need.
 struct Followers {
     polls: async_nats::Subscriber,
-    confirmed: watch::Sender<Option<Instant>>,
+    telling: Telling,
     known: watch::Sender<BTreeSet<ServerId>>,
     forget: mpsc::Receiver<ServerId>,
 }
@@ -290,7 +296,7 @@ impl Followers {
             applied: applier.applied.subscribe(),
             peers: applier.peers.clone(),
             standing: applier.standing.clone(),
-            confirmed: self.confirmed,
+            tail: self.telling,
             look_again: Arc::clone(&applier.look_again),
         };
         tasks.spawn(forever(watch.run()));
@@ -321,7 +327,7 @@ async fn load_cursor(
     pool: &Pool,
     peers: &watch::Receiver<Vec<Peer>>,
 ) -> Result<Cursor, StartError> {
-    if let Some(cursor) = cursor::load(pool, &log.name).await? {
+    if let Some((cursor, _)) = cursor::load(pool, &log.name).await? {
         return Ok(cursor);
     }
     for _ in 0..ANOTHER_LOG_TRIES {

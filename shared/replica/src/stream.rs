@@ -7,24 +7,28 @@ mod block;
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, pull};
-use async_nats::jetstream::stream::InfoError;
+use async_nats::jetstream::stream::{InfoError, PeerInfo};
 use async_nats::jetstream::{self, Context, ErrorCode};
 use futures::{Stream, StreamExt};
-use yoshi_protocol::Incarnation;
 use yoshi_protocol::cbor::DecodeError;
 use yoshi_protocol::message::operate::{CONTINUES_KEY, FIRST_SEQUENCE_KEY, INCARNATION_KEY};
 use yoshi_protocol::subject::Role;
+use yoshi_protocol::{Incarnation, Position};
 
 use crate::lineage::{Lineage, recovery};
 use batch::BLOCKS_PER_PULL;
 use block::Unreadable;
 
 pub(crate) use batch::Batches;
-pub(crate) use block::StoredBlock;
+pub(crate) use block::{StoredBlock, is_known};
 
 /// A reader without one for twice as long starts anew: after the loss of a
 /// NATS node nothing else would tell it.
 const HEARTBEAT: Duration = Duration::from_secs(1);
+/// How long ago a leader must have heard the others. They answer it every second,
+/// and elect nobody before they have heard nothing of it for 4 s (nats-server
+/// 2.15: `hbInterval`, `minElectionTimeout`).
+const HEARD_WITHIN: Duration = Duration::from_secs(3);
 const PULL_EXPIRES: Duration = Duration::from_secs(30);
 const CONSUMER_INACTIVE: Duration = Duration::from_secs(30);
 
@@ -69,6 +73,13 @@ pub enum StreamError {
         "the stream {0} holds a block of version {2} at sequence {1}; start this server in that release"
     )]
     UnknownVersion(String, u64, u64),
+    /// A later release gives pages of the log: it knows entries that this one
+    /// would refuse.
+    #[error(
+        "the stream {0} no longer holds what follows {1}, and a neighbour has it in blocks of \
+         version {2}; start this server in that release"
+    )]
+    UnknownPage(String, Position, u64),
     /// A block of a version that this release knows is broken, or beyond the
     /// bounds of that version. Others may read it: it is not passed over.
     #[error(
@@ -98,8 +109,21 @@ impl StreamError {
     /// Whether it stays so until somebody does what it says: the next block
     /// cannot be read by this release.
     pub(crate) fn is_unreadable(&self) -> bool {
-        matches!(self, Self::UnknownVersion(..) | Self::Unreadable { .. })
+        matches!(
+            self,
+            Self::UnknownVersion(..) | Self::UnknownPage(..) | Self::Unreadable { .. }
+        )
     }
+}
+
+/// Whether a leader still hears a majority, itself included. One that is cut off
+/// calls itself leader for some ten seconds more, while the others elect
+/// another: its word about the end of the stream is worth nothing by then.
+fn has_majority(others: &[PeerInfo]) -> bool {
+    let heard = others
+        .iter()
+        .filter(|node| !node.offline && node.active < HEARD_WITHIN);
+    2 * (heard.count() + 1) > others.len() + 1
 }
 
 /// Whether the leader of all streams says that it knows none of this name.
@@ -140,8 +164,13 @@ impl Log {
         };
         // A node without a quorum answers for itself (nats-server 2.15): what it
         // holds may be old, and nothing can be written.
-        if info.cluster.is_some_and(|cluster| cluster.leader.is_none()) {
-            return Err(self.out_of_reach("it has no leader"));
+        if let Some(cluster) = &info.cluster {
+            if cluster.leader.is_none() {
+                return Err(self.out_of_reach("it has no leader"));
+            }
+            if !has_majority(&cluster.replicas) {
+                return Err(self.out_of_reach("its leader is cut off from the other nodes"));
+            }
         }
         let incarnation = info.config.metadata.get(INCARNATION_KEY);
         let incarnation = incarnation.and_then(|text| text.parse().ok());
@@ -288,5 +317,33 @@ impl Reading {
                 recovery: recovery(self.role),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leader_that_does_not_hear_a_majority_is_not_believed() {
+        let node = |millis| PeerInfo {
+            name: "n".to_owned(),
+            current: true,
+            active: Duration::from_millis(millis),
+            offline: false,
+            lag: None,
+        };
+        assert!(has_majority(&[]), "a single node");
+        assert!(has_majority(&[node(5), node(900)]));
+        assert!(
+            has_majority(&[node(5), node(60_000)]),
+            "one of three is gone"
+        );
+        assert!(!has_majority(&[node(3_000), node(60_000)]), "cut off");
+        let offline = PeerInfo {
+            offline: true,
+            ..node(5)
+        };
+        assert!(!has_majority(&[offline.clone(), offline]));
     }
 }

@@ -70,10 +70,7 @@ pub(crate) async fn run<O: Send + 'static>(
     loop {
         tokio::select! {
             Some(submission) = inputs.submissions.recv() => {
-                submit(&mut root, submission);
-                while let Ok(submission) = inputs.submissions.try_recv() {
-                    submit(&mut root, submission);
-                }
+                submit_all(&mut root, submission, &mut inputs.submissions);
             }
             Some(committed) = inputs.committed.recv() => {
                 if std::mem::replace(&mut log, committed.log) != committed.log {
@@ -153,6 +150,22 @@ async fn wait(publishing: &mut Option<Publishing>) -> (Publisher, Result<StoredA
 fn forget_stored<O>(root: &mut Root<Ticket<O>, O>) {
     for ticket in root.forget_stored() {
         drop(ticket.send(Err(SubmitError::Unknown)));
+    }
+}
+
+/// Submits an entry, and those that are there already: as many as the queue holds
+/// at most, because nothing else goes on meanwhile.
+fn submit_all<O>(
+    root: &mut Root<Ticket<O>, O>,
+    first: Submission<O>,
+    others: &mut mpsc::Receiver<Submission<O>>,
+) {
+    submit(root, first);
+    for _ in 1..SUBMISSIONS_MAX {
+        let Ok(submission) = others.try_recv() else {
+            return;
+        };
+        submit(root, submission);
     }
 }
 

@@ -9,6 +9,7 @@ mod lost_log;
 mod message_server;
 mod nats_node;
 mod registration_server;
+mod regrown_log;
 mod senders;
 mod unreadable;
 mod unsafe_ground;

@@ -11,6 +11,8 @@ mod failures;
 #[cfg(test)]
 mod find_index;
 #[cfg(test)]
+mod one_state;
+#[cfg(test)]
 mod opcodes;
 #[cfg(test)]
 mod parts;

@@ -166,8 +166,13 @@ impl Filling {
         }
         // Reading tasks takes a while that senders should not wait for.
         let read = tokio::task::spawn_blocking(move || Read::of(batch, applied));
-        let Ok(read) = read.await else {
-            return Ok(from);
+        let read = match read.await {
+            Ok(read) => read,
+            Err(error) => {
+                tracing::error!(%error, "a batch of tasks cannot be read; trying again");
+                tokio::time::sleep(RETRY).await;
+                return Ok(from);
+            }
         };
         if !fill::write(&self.pool, from, read.through, &read.tasks).await? {
             return Ok(Position::ZERO);

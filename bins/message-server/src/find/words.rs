@@ -106,7 +106,7 @@ fn split(text: &str, mut take: impl FnMut(&str)) {
             end(&mut word, &mut chars);
             continue;
         }
-        let alone = is_mark && stands_alone || is_ideographic(char);
+        let alone = is_mark && stands_alone || is_unspaced(char);
         if !is_mark && (alone || stands_alone) {
             end(&mut word, &mut chars);
         }
@@ -125,7 +125,7 @@ fn is_accent(char: char) -> bool {
 }
 
 /// Whether it is of a script that puts no blanks between words.
-fn is_ideographic(char: char) -> bool {
+fn is_unspaced(char: char) -> bool {
     matches!(char,
         '\u{e00}'..='\u{eff}' // Thai, Lao
         | '\u{1000}'..='\u{109f}' // Burmese

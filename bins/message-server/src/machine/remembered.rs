@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use yoshi_protocol::{AccountName, Epoch};
+use yoshi_protocol::{AccountName, Epoch, TaskId};
 
 use super::Decoded;
 use crate::rules::{Account, SendEntry, WorkingSet};
 
-/// Accounts that are kept; beyond that all are forgotten, and read again.
+/// Accounts that are kept, and tasks; beyond that all are forgotten, and read again.
 const KEPT_MAX: usize = 16_384;
 
 /// Accounts as the connection that applies the log last wrote them. Nobody else
@@ -16,6 +16,9 @@ const KEPT_MAX: usize = 16_384;
 #[derive(Debug, Default)]
 pub struct Remembered {
     accounts: HashMap<AccountName, Account>,
+    /// Tasks that the last batches sent, or repeated: whoever sends one again makes
+    /// a batch be read, instead of one that fails first.
+    tasks: HashSet<TaskId>,
 }
 
 impl Remembered {
@@ -42,7 +45,7 @@ impl Remembered {
                 return false;
             };
             let least = epochs.insert(account, *epoch).unwrap_or(known.epoch);
-            *epoch >= least && ids.insert(task.id)
+            *epoch >= least && !self.tasks.contains(&task.id) && ids.insert(task.id)
         })
     }
 
@@ -53,8 +56,12 @@ impl Remembered {
         WorkingSet::new(known.collect(), HashMap::new())
     }
 
-    /// Keeps accounts as a batch writes them.
-    pub(super) fn keep(&mut self, accounts: &BTreeMap<AccountName, Account>) {
+    /// Keeps accounts as a batch writes them, and the tasks that it is about.
+    pub(super) fn keep(&mut self, accounts: &BTreeMap<AccountName, Account>, tasks: &[TaskId]) {
+        if self.tasks.len() + tasks.len() > KEPT_MAX {
+            self.tasks.clear();
+        }
+        self.tasks.extend(tasks.iter().take(KEPT_MAX));
         if self.accounts.len() + accounts.len() > KEPT_MAX {
             self.accounts.clear();
         }

@@ -22,6 +22,13 @@ const STATES: [State; 7] = [
     State::Withdrawn,
 ];
 
+const STATUSES: [Status; 4] = [
+    Status::NeedsAction,
+    Status::InProcess,
+    Status::Completed,
+    Status::Cancelled,
+];
+
 /// What a batch of changes touches, from the rows of
 /// [`changing::Statements::read`].
 pub(super) fn changing(
@@ -95,6 +102,20 @@ pub(crate) fn state(number: i16) -> State {
     *state.expect("a later release's states come with a schema that this one refuses")
 }
 
+/// The number that stands for a status in a row.
+pub(crate) fn status_number(status: Status) -> i16 {
+    let index = STATUSES.iter().position(|known| *known == status);
+    i16::try_from(index.expect("every status is in the list")).expect("there are four")
+}
+
+/// The status that a number in a row stands for.
+pub(crate) fn status(number: i16) -> Status {
+    let status = usize::try_from(number)
+        .ok()
+        .and_then(|number| STATUSES.get(number));
+    *status.expect("a later release's statuses come with a schema that this one refuses")
+}
+
 /// An answer as its row holds it.
 pub(crate) fn answer(bytes: &[u8]) -> Answer {
     cbor::decode(bytes, Bound::TASK).expect("answers are stored as they were encoded")
@@ -119,15 +140,9 @@ fn task(row: TaskRow, asks: Vec<Ask>, notes: BTreeMap<yoshi_protocol::AccountNam
 }
 
 fn task_row(task: Task) -> TaskRow {
-    let status = match task.status() {
-        Status::NeedsAction => 0,
-        Status::InProcess => 1,
-        Status::Completed => 2,
-        Status::Cancelled => 3,
-    };
     TaskRow {
         id: task.id.0,
-        status,
+        status: status_number(task.status()),
         needs_sender: task.needs_sender(),
         content: (task.revision > 0).then(|| task.content.bytes().to_vec()),
         sender: task.sender,

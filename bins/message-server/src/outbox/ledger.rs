@@ -2,9 +2,11 @@
 //! bookkeeping in memory. Pure: time is passed in.
 //!
 //! The rows in the database are the truth; this says without a query whether an
-//! account has any, keeps the bounds, and hands out accounts one at a time.
+//! account has any, keeps the bounds, and hands out accounts one at a time. Where
+//! a row may be, the account counts as having it until the database was asked: so
+//! no later task of the account can overtake one that is answered *queued*.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant;
 
 use yoshi_protocol::AccountName;
@@ -40,6 +42,11 @@ struct Held {
     due: Option<Instant>,
     /// How often sending its first entry has failed in a row.
     failures: u32,
+    /// Nothing has happened to it since a look began.
+    still: bool,
+    /// Something came in since it began to be sent: its sender may have asked the
+    /// database before that.
+    has_news: bool,
 }
 
 impl Ledger {
@@ -82,10 +89,23 @@ impl Ledger {
         true
     }
 
-    /// The task is in the database.
+    /// The task is in the database, or may be: then it counts until the sender
+    /// of the account's entries, or a look, finds that it is not.
     pub fn came(&mut self, account: &AccountName) {
         if let Some(held) = self.accounts.get_mut(account) {
             held.coming = held.coming.saturating_sub(1);
+            (held.still, held.has_news) = (false, true);
+        }
+    }
+
+    /// The task was in the database already. It is one of those that are held,
+    /// or else takes the room that was made: the account is held either way.
+    pub fn again(&mut self, account: &AccountName, bytes: u64) {
+        self.came(account);
+        if let Some(held) = self.accounts.get(account)
+            && held.entries > 1
+        {
+            self.leave(account, bytes);
         }
     }
 
@@ -103,10 +123,48 @@ impl Ledger {
         }
     }
 
-    /// The database holds this of an account that may not be known here.
+    /// The database holds something of the account, which may not be known here.
     pub fn found(&mut self, account: &AccountName, entries: u64, bytes: u64, now: Instant) {
-        if !self.accounts.contains_key(account) {
-            self.add(account, entries, bytes, now);
+        match self.accounts.get_mut(account) {
+            Some(held) => held.has_news = true,
+            None => drop(self.add(account, entries, bytes, now)),
+        }
+    }
+
+    /// The database is about to be asked what waits.
+    pub fn look(&mut self) {
+        for held in self.accounts.values_mut() {
+            held.still = held.coming == 0 && held.due.is_some();
+        }
+    }
+
+    /// What the database holds, since [`Ledger::look`]: entries and bytes of each
+    /// account. An account that was touched meanwhile stays as it is.
+    pub fn seen(&mut self, waiting: &BTreeMap<AccountName, (u64, u64)>, now: Instant) {
+        for (account, (entries, bytes)) in waiting {
+            self.found(account, *entries, *bytes, now);
+        }
+        let still = self.accounts.iter().filter(|(_, held)| held.still);
+        let still: Vec<_> = still.map(|(account, _)| account.clone()).collect();
+        for account in still {
+            let (entries, bytes) = waiting.get(&account).copied().unwrap_or_default();
+            self.set(&account, entries, bytes);
+        }
+    }
+
+    /// The database holds exactly this of an account that is not being sent.
+    fn set(&mut self, account: &AccountName, entries: u64, bytes: u64) {
+        let Some(held) = self.accounts.get_mut(account) else {
+            return;
+        };
+        self.entries = self.entries - held.entries + entries;
+        self.bytes = self.bytes - held.bytes + bytes;
+        (held.entries, held.bytes) = (entries, bytes);
+        if entries == 0
+            && let Some(due) = held.due
+        {
+            self.due.remove(&(due, account.clone()));
+            self.accounts.remove(account);
         }
     }
 
@@ -119,6 +177,7 @@ impl Ledger {
         let (_, account) = self.due.pop_first()?;
         if let Some(held) = self.accounts.get_mut(&account) {
             held.due = None;
+            (held.still, held.has_news) = (false, false);
         }
         Some(account)
     }
@@ -130,12 +189,12 @@ impl Ledger {
     }
 
     /// The account is not being sent any more: the database holds nothing of it.
-    /// What is on its way in is looked at later.
+    /// What has come in meanwhile, or is about to, is looked at again.
     pub fn emptied(&mut self, account: &AccountName, now: Instant) {
         let Some(held) = self.accounts.get(account) else {
             return;
         };
-        if held.coming > 0 {
+        if held.coming > 0 || held.has_news {
             self.put_off(account, now);
         } else if let Some(held) = self.accounts.remove(account) {
             self.entries -= held.entries;
@@ -188,6 +247,7 @@ impl Ledger {
         });
         held.entries += entries;
         held.bytes += bytes;
+        held.still = false;
         held
     }
 
@@ -195,6 +255,7 @@ impl Ledger {
         let Some(held) = self.accounts.get_mut(account) else {
             return;
         };
+        held.still = false;
         held.entries = held.entries.saturating_sub(1);
         let bytes = bytes.min(held.bytes);
         held.bytes -= bytes;
@@ -212,72 +273,4 @@ impl Ledger {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    fn ledger() -> Ledger {
-        Ledger::new(Limits {
-            entries_max: 3,
-            bytes_max: 100,
-        })
-    }
-
-    fn name(text: &str) -> AccountName {
-        AccountName::new(text).unwrap()
-    }
-
-    #[test]
-    fn entries_and_bytes_are_bounded() {
-        let (mut ledger, now) = (ledger(), Instant::now());
-        assert!(!ledger.reserve(&name("ana"), 101, now));
-        assert!(ledger.reserve(&name("ana"), 60, now));
-        assert!(!ledger.reserve(&name("bo"), 41, now));
-        assert!(ledger.reserve(&name("bo"), 40, now));
-        ledger.release(&name("ana"), 60);
-        assert!(!ledger.holds(&name("ana")));
-        assert!(ledger.reserve(&name("bo"), 1, now));
-        assert!(ledger.reserve(&name("bo"), 1, now));
-        assert!(!ledger.reserve(&name("bo"), 1, now), "three are the most");
-        assert_eq!((ledger.entries(), ledger.bytes()), (3, 42));
-    }
-
-    #[test]
-    fn an_account_is_handed_out_once_and_stays_until_it_is_empty() {
-        let (mut ledger, now) = (ledger(), Instant::now());
-        assert!(ledger.reserve(&name("ana"), 10, now));
-        ledger.came(&name("ana"));
-        assert_eq!(ledger.take_due(now), Some(name("ana")));
-        assert_eq!(ledger.take_due(now), None);
-        // Its only task leaves, and another one comes meanwhile.
-        ledger.left(&name("ana"), 10);
-        assert!(ledger.holds(&name("ana")), "it is being sent");
-        assert!(ledger.reserve(&name("ana"), 10, now));
-        ledger.emptied(&name("ana"), now);
-        assert!(ledger.holds(&name("ana")), "one is on its way in");
-        ledger.came(&name("ana"));
-        assert_eq!(ledger.take_due(now), Some(name("ana")));
-        ledger.left(&name("ana"), 10);
-        ledger.emptied(&name("ana"), now);
-        assert!(!ledger.holds(&name("ana")));
-        assert_eq!((ledger.entries(), ledger.bytes()), (0, 0));
-    }
-
-    #[test]
-    fn what_failed_waits_for_its_time_or_for_the_log() {
-        let (mut ledger, now) = (ledger(), Instant::now());
-        let later = now + Duration::from_secs(9);
-        ledger.found(&name("ana"), 2, 20, now);
-        ledger.found(&name("ana"), 2, 20, now);
-        assert_eq!((ledger.entries(), ledger.bytes()), (2, 20));
-        assert_eq!(ledger.take_due(now), Some(name("ana")));
-        assert_eq!(ledger.failed(&name("ana")), 1);
-        ledger.put_off(&name("ana"), later);
-        assert_eq!(ledger.take_due(now), None);
-        assert_eq!(ledger.next_due(), Some(later));
-        ledger.hurry(now);
-        assert_eq!(ledger.take_due(now), Some(name("ana")));
-        assert_eq!(ledger.failed(&name("ana")), 1, "the count began anew");
-    }
-}
+mod tests;

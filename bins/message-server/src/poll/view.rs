@@ -5,7 +5,7 @@ use yoshi_protocol::AccountName;
 use yoshi_protocol::message::task::{Ask, AskState, Note, TaskStatus, TaskView};
 
 use crate::machine::rows;
-use crate::rules::change::State;
+use crate::rules::change::{State, Status};
 use crate::store::changing::StepRow;
 use crate::store::poll::StoredTask;
 
@@ -22,7 +22,7 @@ pub(crate) fn of(task: StoredTask) -> TaskView {
         task: ByteBuf::from(task.content),
         number: task.number,
         sender: task.sender,
-        status: status(task.status),
+        status: status(rows::status(task.status)),
         changed: task.changed,
         sent_at: task.sent_at,
         comments: rows::count(task.comments),
@@ -55,12 +55,11 @@ fn state(state: State) -> AskState {
     }
 }
 
-fn status(stored: i16) -> TaskStatus {
-    match stored {
-        0 => TaskStatus::NeedsAction,
-        1 => TaskStatus::InProcess,
-        2 => TaskStatus::Completed,
-        3 => TaskStatus::Cancelled,
-        other => unreachable!("status {other} is of a later release, whose schema is refused"),
+fn status(status: Status) -> TaskStatus {
+    match status {
+        Status::NeedsAction => TaskStatus::NeedsAction,
+        Status::InProcess => TaskStatus::InProcess,
+        Status::Completed => TaskStatus::Completed,
+        Status::Cancelled => TaskStatus::Cancelled,
     }
 }

@@ -32,48 +32,68 @@ const READ: &str = "-- apply: read
     SELECT id, sender, epoch, number, position, hash, content
     FROM task WHERE id = ANY($2::uuid[])";
 
-/// `$4`–`$8` accounts; `$9`–`$17` tasks; `$18`–`$21` asks.
-const WRITE: &str = move_cursor!(
-    "accounts AS (
-        INSERT INTO account (name, epoch, number, head, latest)
-        SELECT * FROM UNNEST($4::text[], $5::bigint[], $6::bigint[], $7::bytea[], $8::bigint[])
-        ON CONFLICT (name) DO UPDATE
-        SET epoch = EXCLUDED.epoch, number = EXCLUDED.number, head = EXCLUDED.head,
-            latest = EXCLUDED.latest
-    ), tasks AS (
-        INSERT INTO task (id, sender, number, position, changed, epoch, sent_at, hash, previous,
-                          content)
-        SELECT id, sender, number, position, position, epoch, sent_at, hash, previous, content
-        FROM UNNEST($9::uuid[], $10::text[], $11::bigint[], $12::bigint[], $13::bigint[],
-                    $14::bigint[], $15::bytea[], $16::bytea[], $17::bytea[])
-             AS sent (id, sender, number, position, epoch, sent_at, hash, previous, content)
-    ), asks AS (
-        INSERT INTO ask (task, recipient, place, state, changed)
-        SELECT task, recipient, place, 0, changed
-        FROM UNNEST($18::uuid[], $19::text[], $20::smallint[], $21::bigint[])
-             AS asked (task, recipient, place, changed)
-    )"
-);
+/// The types of the parameters that hold accounts, tasks and asks: each is an
+/// array, with one element per row.
+const ACCOUNT: [&str; 5] = ["text", "bigint", "bigint", "bytea", "bigint"];
+const TASK: [&str; 9] = [
+    "uuid", "text", "bigint", "bigint", "bigint", "bigint", "bytea", "bytea", "bytea",
+];
+const ASK: [&str; 4] = ["uuid", "text", "smallint", "bigint"];
+/// The first parameter of what moves the cursor, too: `move_cursor!` says so.
+const MOVING_FIRST: usize = 7;
 
-/// The same without the cursor, for a batch that also changes tasks.
-const ACCOUNTS: &str = "-- apply: accounts
-    INSERT INTO account (name, epoch, number, head, latest)
-    SELECT * FROM UNNEST($1::text[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bigint[])
+/// Parameters of these types as rows; `first` is the number of the first one.
+fn unnest(first: usize, types: &[&str]) -> String {
+    let params = (first..).zip(types);
+    let params: Vec<_> = params.map(|(n, kind)| format!("${n}::{kind}[]")).collect();
+    format!("UNNEST({})", params.join(", "))
+}
+
+fn accounts(first: usize) -> String {
+    let rows = unnest(first, &ACCOUNT);
+    format!(
+        "INSERT INTO account (name, epoch, number, head, latest)
+    SELECT * FROM {rows}
     ON CONFLICT (name) DO UPDATE
     SET epoch = EXCLUDED.epoch, number = EXCLUDED.number, head = EXCLUDED.head,
-        latest = EXCLUDED.latest";
-const SENDS: &str = "-- apply: sends
-    INSERT INTO task (id, sender, number, position, changed, epoch, sent_at, hash, previous,
+        latest = EXCLUDED.latest"
+    )
+}
+
+fn sends(first: usize) -> String {
+    let rows = unnest(first, &TASK);
+    format!(
+        "INSERT INTO task (id, sender, number, position, changed, epoch, sent_at, hash, previous,
                       content)
     SELECT id, sender, number, position, position, epoch, sent_at, hash, previous, content
-    FROM UNNEST($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[],
-                $6::bigint[], $7::bytea[], $8::bytea[], $9::bytea[])
-         AS sent (id, sender, number, position, epoch, sent_at, hash, previous, content)";
-const ASKS: &str = "-- apply: asks
-    INSERT INTO ask (task, recipient, place, state, changed)
+    FROM {rows} AS sent (id, sender, number, position, epoch, sent_at, hash, previous, content)"
+    )
+}
+
+fn asks(first: usize) -> String {
+    let rows = unnest(first, &ASK);
+    format!(
+        "INSERT INTO ask (task, recipient, place, state, changed)
     SELECT task, recipient, place, 0, changed
-    FROM UNNEST($1::uuid[], $2::text[], $3::smallint[], $4::bigint[])
-         AS asked (task, recipient, place, changed)";
+    FROM {rows} AS asked (task, recipient, place, changed)"
+    )
+}
+
+/// A statement by itself, for a batch that also changes tasks.
+fn named(name: &str, statement: &str) -> String {
+    format!("-- apply: {name}\n{statement}")
+}
+
+/// All three, and the cursor.
+fn moving() -> String {
+    let first_send = MOVING_FIRST + ACCOUNT.len();
+    format!(
+        move_cursor!("accounts AS ({accounts}), tasks AS ({sends}), asks AS ({asks})"),
+        accounts = accounts(MOVING_FIRST),
+        sends = sends(first_send),
+        asks = asks(first_send + TASK.len()),
+    )
+}
 
 impl Statements {
     /// Prepares them on a connection.
@@ -83,10 +103,10 @@ impl Statements {
     pub async fn prepare(client: &Client) -> Result<Self, Error> {
         Ok(Self {
             read: client.prepare(READ).await?,
-            write: client.prepare(WRITE).await?,
-            accounts: client.prepare(ACCOUNTS).await?,
-            sends: client.prepare(SENDS).await?,
-            asks: client.prepare(ASKS).await?,
+            write: client.prepare(&moving()).await?,
+            accounts: client.prepare(&named("accounts", &accounts(1))).await?,
+            sends: client.prepare(&named("sends", &sends(1))).await?,
+            asks: client.prepare(&named("asks", &asks(1))).await?,
             changing: changing::Statements::prepare(client).await?,
         })
     }

@@ -15,12 +15,13 @@ mod query;
 
 /// Tasks of a list that one page looks through at most, if few of them pass:
 /// the next page goes on after them.
-const LOOKED_AT_MAX: i64 = 20_000;
+const LOOKED_AT_MAX: i64 = 5_000;
 
-/// For the rest of a transaction: a bound for each statement, and plans for the
-/// values at hand, by index. The tables may have grown since anybody looked.
+/// For the rest of a transaction: a bound for each statement, no more than one
+/// core, and plans for the values at hand, by index. The tables may have grown
+/// since anybody looked.
 const SETTINGS: &str = "SET LOCAL statement_timeout = 2000; SET LOCAL jit = off;
-    SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL enable_seqscan = off;
+    SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL enable_seqscan = off;
     SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
 
 /// What is looked for.

@@ -83,7 +83,8 @@ pub async fn forget(pool: &Pool, stream: &str, life: Incarnation) -> Result<(), 
     let mut client = pool.get().await?;
     let transaction = client.transaction().await?;
     let rewind = "-- fork: rewind\n\
-        UPDATE replica_cursor SET applied = 0 WHERE stream = $1 AND incarnation = $2";
+        UPDATE replica_cursor SET applied = 0, block_sequence = NULL, block_id = NULL\n\
+        WHERE stream = $1 AND incarnation = $2";
     transaction.execute(rewind, &[&stream, &life.0]).await?;
     // The cursor of a log that is lost is made anew, with all that belongs to it.
     let lost = "-- fork: lost\n\

@@ -1,6 +1,7 @@
 //! The rules, one by one; then any order, repetition and split of operations.
 
 mod copies;
+mod recall;
 
 use std::collections::BTreeMap;
 
@@ -22,6 +23,26 @@ struct Database {
 impl Database {
     /// Applies one batch as the machine does: all of it through one working set.
     fn apply(&mut self, batch: &[(Position, Entry)]) -> Vec<Outcome> {
+        let mut set = self.working_set();
+        let outcomes = batch
+            .iter()
+            .map(|(position, entry)| apply(&mut set, *position, Some(entry)))
+            .collect();
+        self.write(&set, batch);
+        outcomes
+    }
+
+    /// What an interruption hid, as the machine recalls it.
+    fn recall(&self, batch: &[(Position, Entry)]) -> Vec<Option<Outcome>> {
+        let set = self.working_set();
+        batch
+            .iter()
+            .map(|(position, entry)| recall(&set, *position, Some(entry)))
+            .collect()
+    }
+
+    /// All that is there.
+    fn working_set(&self) -> WorkingSet {
         let mut set = WorkingSet::new(self.primary);
         for (position, (id, entry)) in &self.events {
             let (position, operation) = (*position, entry.operation.clone());
@@ -39,12 +60,7 @@ impl Database {
         for (hash, token) in &self.tokens {
             set.load_token(*hash, token.clone());
         }
-        let outcomes = batch
-            .iter()
-            .map(|(position, entry)| apply(&mut set, *position, Some(entry)))
-            .collect();
-        self.write(&set, batch);
-        outcomes
+        set
     }
 
     /// Writes the difference, and checks that it changes as many rows as it says.

@@ -18,8 +18,8 @@ pub struct ChangeTask {
     pub credential: Credential,
 }
 
-/// The answer to CHANGE_TASK: every live message server has committed the
-/// change. The same on every retry.
+/// The answer to CHANGE_TASK: every live message server that serves has committed
+/// the change. The same on every retry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangeReceipt {
     /// The head of the account's hash chain after this change.

@@ -156,6 +156,23 @@ pub struct LogPage {
     pub entries: Vec<LogEntry>,
     /// The page holds everything after `since` and up to here.
     pub through: Position,
+    /// The version of the blocks that such entries stand in, as the neighbour
+    /// writes them. Left out by releases whose blocks were of version 2 at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+}
+
+impl LogPage {
+    /// A page as this release writes it.
+    #[must_use]
+    pub fn new(entries: Vec<LogEntry>, through: Position, more: bool) -> Self {
+        Self {
+            more,
+            entries,
+            through,
+            version: Some(BLOCK_VERSION.into()),
+        }
+    }
 }
 
 /// An entry with its position.

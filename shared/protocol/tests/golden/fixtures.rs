@@ -165,14 +165,11 @@ pub(crate) fn poll_log() -> PollLog {
 }
 
 pub(crate) fn log_page(entry: Vec<u8>) -> LogPage {
-    LogPage {
-        more: false,
-        entries: vec![LogEntry {
-            entry: ByteBuf::from(entry),
-            position: POSITION,
-        }],
-        through: Position::end_of_block(7),
-    }
+    let entry = LogEntry {
+        entry: ByteBuf::from(entry),
+        position: POSITION,
+    };
+    LogPage::new(vec![entry], Position::end_of_block(7), false)
 }
 
 pub(crate) fn set_password() -> SetPassword {

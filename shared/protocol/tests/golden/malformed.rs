@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 use yoshi_protocol::cbor::{self, Bound};
 use yoshi_protocol::message::account::{LogOut, NewAcct};
+use yoshi_protocol::message::log::LogPage;
 use yoshi_protocol::message::task::TaskFromClient;
 use yoshi_protocol::{ErrorCode, ErrorReply, Kind, NewTask};
 
@@ -78,7 +79,37 @@ pub(crate) fn malformed() -> Vec<Malformed> {
     cases.extend(values());
     cases.extend(tasks());
     cases.extend(find::malformed());
+    cases.extend(pages());
     cases
+}
+
+/// Pages of a log whose version is none: they must not pass for those without one.
+fn pages() -> Vec<Malformed> {
+    let page = |version: &[u8]| {
+        let start = b"\xa4\x64more\xf4\x67entries\x80\x67through\x00\x67version";
+        bytes_of(&[start, version])
+    };
+    let refuse = request::<LogPage>;
+    vec![
+        case(
+            "page-version-text",
+            "a version in words",
+            page(b"\x613"),
+            refuse,
+        ),
+        case(
+            "page-version-negative",
+            "a version below nothing",
+            page(b"\x22"),
+            refuse,
+        ),
+        case(
+            "page-version-float",
+            "a version with a fraction",
+            page(b"\xf9\x42\x00"),
+            refuse,
+        ),
+    ]
 }
 
 fn broken_encodings() -> Vec<Malformed> {

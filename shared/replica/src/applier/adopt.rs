@@ -4,8 +4,8 @@
 use super::{Applier, Followed, Interruption};
 use crate::ReplicaError;
 use crate::Standing;
-use crate::cursor::{self, Cursor};
-use crate::lineage::{Adoption, Verdict, judge, recovery};
+use crate::cursor::{self, AppliedBlock, Cursor};
+use crate::lineage::{Adoption, Verdict, is_beginning, judge, recovery};
 use crate::machine::StateMachine;
 use crate::neighbour;
 use crate::stream::{StreamError, View};
@@ -30,10 +30,7 @@ impl<M: StateMachine> Applier<M> {
                 }
                 error => error.into(),
             })?;
-            let cursor = Cursor {
-                applied: self.stored,
-                ..self.cursor
-            };
+            let cursor = self.database_cursor();
             let settings = &self.settings;
             match judge(settings.role, settings.id, &self.log.name, cursor, &view) {
                 Verdict::Follow => {
@@ -76,7 +73,7 @@ impl<M: StateMachine> Applier<M> {
         if let Some(why) = self.doubt.borrow().clone() {
             return lost(why);
         }
-        if let Some((sequence, id)) = &self.last_block
+        if let Some(AppliedBlock { sequence, id }) = &self.last_block
             && (view.first..=view.last).contains(sequence)
             && self.log.id_at(*sequence).await? != *id
         {
@@ -84,10 +81,22 @@ impl<M: StateMachine> Applier<M> {
                 "at {sequence} it holds another block than this server has applied"
             ));
         }
-        let known = self.known.borrow().clone();
+        let mut known = self.known.borrow().clone();
         let since = Position::end_of_block(view.last);
         let incarnation = self.cursor.incarnation;
         let role = self.settings.role;
+        if is_beginning(self.stored, &view) {
+            known.extend(self.peers.borrow().iter().map(|peer| peer.id));
+            let others = known.iter().copied();
+            if neighbour::somebody_follows_another(&self.nats, role, others, incarnation).await {
+                return Err(Interruption::Lost(format!(
+                    "the stream {} is empty, as this database is, but other servers follow \
+                     another log: it was lost. Nothing goes into this one. Run `{}`",
+                    self.log.name,
+                    recovery(role)
+                )));
+            }
+        }
         let Some(further) = neighbour::furthest(&self.nats, role, known, incarnation, since).await
         else {
             return Ok(view);
@@ -110,10 +119,7 @@ impl<M: StateMachine> Applier<M> {
     /// Moves the database, which holds everything of its own log that was kept,
     /// to the log that continues it.
     async fn adopt(&mut self, view: &View, adoption: Adoption) -> Result<(), Interruption> {
-        let from = Cursor {
-            applied: self.stored,
-            ..self.cursor
-        };
+        let from = self.database_cursor();
         let to = Cursor {
             incarnation: adoption.into,
             applied: adoption.at,

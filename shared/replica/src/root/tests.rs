@@ -1,5 +1,7 @@
 //! The root's rules, one by one, and under random schedules.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use uuid::Uuid;
 

@@ -112,7 +112,8 @@ fn read(payload: &[u8]) -> Result<Option<Block>, Unreadable> {
     }
 }
 
-fn is_known(version: u64) -> bool {
+/// Whether this release reads blocks of this version, and their entries.
+pub(crate) fn is_known(version: u64) -> bool {
     (u64::from(BLOCK_VERSION_OLDEST)..=u64::from(BLOCK_VERSION)).contains(&version)
 }
 

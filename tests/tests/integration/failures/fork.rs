@@ -240,3 +240,36 @@ async fn of_two_servers_that_differ_both_stop_and_an_operator_decides() {
         system.server(name).healthy().await.unwrap();
     }
 }
+
+/// The cursor is written with the rows, in one statement: without it, nothing is.
+#[tokio::test]
+async fn a_server_whose_cursor_is_gone_or_moved_writes_nothing_more() {
+    for damage in [
+        "DELETE FROM replica_cursor",
+        "UPDATE replica_cursor SET incarnation = gen_random_uuid()",
+        "UPDATE replica_cursor SET applied = applied - 1",
+    ] {
+        let mut system = System::start(SystemSettings {
+            load_balancers: 1,
+            message_servers: 1,
+            registration_servers: 1,
+            ..SystemSettings::default()
+        })
+        .await;
+        let client = system.client().await;
+        let ana = Person::register(&client, "ana").await;
+        for title in ["first", "second"] {
+            ana.send(&client, title, &[&ana]).await;
+        }
+        system.database("ms1").rows(damage).await;
+        let before = contents::of(system.database("ms1"), OF_MESSAGE_SERVERS).await;
+        let process = system.server("ms1").process().expect("it runs");
+        let to = [&ana];
+        tokio::select! {
+            _ = ana.send(&client, "third", &to) => panic!("it is in no database: {damage}"),
+            status = process.end(FOUND_WITHIN) => assert!(!status.success(), "{damage}"),
+        }
+        let after = contents::of(system.database("ms1"), OF_MESSAGE_SERVERS).await;
+        assert_eq!(before, after, "{damage}");
+    }
+}

@@ -1,16 +1,25 @@
 //! Somebody else has written to a log. What is no block changes nothing, on any
 //! server. Before a block that no server can read, all of them stop and say what to
-//! do; what stands before it is applied.
+//! do; what stands before it is applied. The same holds for a neighbour's page.
 
+use std::time::Duration;
+
+use async_nats::Client;
 use bytes::Bytes;
+use futures::StreamExt;
 use serde_bytes::ByteBuf;
 use yoshi_client::Receipt;
-use yoshi_protocol::message::log::{BLOCK_VERSION, Block};
+use yoshi_protocol::message::log::{BLOCK_VERSION, Block, LogEntry, LogPage};
+use yoshi_protocol::message::roster::{MsState, PingMs};
 use yoshi_protocol::subject::{self, Role};
-use yoshi_protocol::{Incarnation, ServerId, cbor};
+use yoshi_protocol::{Incarnation, Position, Reply, ServerId, cbor};
 use yoshi_tests::contents::{self, OF_MESSAGE_SERVERS, OF_REGISTRATION_SERVERS};
-use yoshi_tests::{Database, Person, System, SystemSettings, User, eventually};
+use yoshi_tests::place::Scratch;
+use yoshi_tests::{
+    Database, Nats, Person, Postgres, Server, System, SystemSettings, User, eventually,
+};
 
+use super::joining::short_logs;
 use super::lost_log::{SEEN_WITHIN, all_ready, all_refuse, done, nothing_is_lost, sends};
 
 /// Stores bytes in a log, as whoever knows the servers' password can; answers where.
@@ -144,4 +153,98 @@ async fn a_block_that_no_registration_server_can_read_stops_all_of_them() {
     Person::register(&client, "later").await;
     let servers = ["rs1", "rs2"].map(|name| system.database(name));
     contents::equal(&servers, OF_REGISTRATION_SERVERS).await;
+}
+
+/// How often the neighbour of the test announces itself.
+const PING: Duration = Duration::from_millis(300);
+
+/// A neighbour that has committed everything up to `applied`, and gives all of it
+/// in one page, as long as the future is polled.
+async fn neighbour(client: Client, applied: Position, version: Option<u64>) {
+    let id = ServerId::random();
+    let ping = PingMs {
+        id,
+        host: "neighbour".to_owned(),
+        load: 0,
+        state: MsState::Serving,
+        applied,
+        stopped: false,
+        incarnation: Incarnation::random(),
+    };
+    let page = LogPage {
+        more: false,
+        entries: vec![LogEntry {
+            entry: ByteBuf::from(vec![0xa0]),
+            position: Position::in_block(1, 0),
+        }],
+        through: applied,
+        version,
+    };
+    let page = Bytes::from(cbor::encode(&Reply::Ok(page)));
+    let ping = Bytes::from(cbor::encode(&ping));
+    let questions = subject::poll_log(Role::Ms, id);
+    let mut questions = client.subscribe(questions).await.unwrap();
+    let mut pinging = tokio::time::interval(PING);
+    loop {
+        tokio::select! {
+            _ = pinging.tick() => client.publish(subject::MS_PING, ping.clone()).await.unwrap(),
+            Some(question) = questions.next() => {
+                let reply = question.reply.expect("it wants an answer");
+                client.publish(reply, page.clone()).await.unwrap();
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_neighbours_page_of_a_later_release_stops_a_server() {
+    let nats = Nats::single().await;
+    let (_definitions, folder) = short_logs(1);
+    nats.provision_from(&folder).await;
+    let user = nats.connect(User::MessageServer).await;
+    let jetstream = async_nats::jetstream::new(user.clone());
+    for _ in 0..3 {
+        let subject = subject::block(Role::Ms, ServerId::random());
+        jetstream
+            .publish(subject, "junk".into())
+            .await
+            .unwrap()
+            .await
+            .unwrap();
+    }
+    let (postgres, folder) = (Postgres::start().await, Scratch::new("servers"));
+    let database = postgres.database().await;
+    let mut server = Server::new(
+        "ms1",
+        User::MessageServer,
+        &nats,
+        Some(&database),
+        folder.path(),
+    );
+    server.start();
+
+    // What the stream no longer holds, only this one has.
+    let all = Position::end_of_block(3);
+    let later = neighbour(user.clone(), all, Some(u64::from(BLOCK_VERSION) + 1));
+    let says = "in blocks of version 3; start this server in that release";
+    let stops = eventually("it says what to do", SEEN_WITHIN, async || {
+        match server.healthy().await {
+            Err(said) if said.contains(says) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    });
+    tokio::select! {
+        () = stops => {}
+        () = later => unreachable!("it answers for ever"),
+    }
+    assert_eq!(applied(&database).await, 0, "nothing of the page is taken");
+    // A release that says no version has none that is later.
+    tokio::select! {
+        () = server.ready() => {}
+        () = neighbour(user, all, None) => unreachable!("it answers for ever"),
+    }
+    assert_eq!(
+        Position::from_i64(applied(&database).await.try_into().unwrap()),
+        all
+    );
 }

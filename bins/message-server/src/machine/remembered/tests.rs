@@ -39,18 +39,20 @@ struct Server {
     sends: HashMap<TaskId, Earlier>,
     memory: Remembered,
     spared: usize,
+    failed: usize,
 }
 
 impl Server {
     fn read(&mut self, batch: Vec<Decoded>) -> Vec<Outcome> {
         let set = WorkingSet::new(self.accounts.clone(), self.sends.clone());
+        let sent: Vec<_> = batch.iter().filter_map(Decoded::sent).collect();
         let (outcomes, changes) = apply(set, batch);
-        self.write(changes);
+        self.write(changes, &sent);
         outcomes
     }
 
-    fn write(&mut self, changes: crate::rules::Changes) {
-        self.memory.keep(&changes.accounts);
+    fn write(&mut self, changes: crate::rules::Changes, sent: &[TaskId]) {
+        self.memory.keep(&changes.accounts, sent);
         self.accounts.extend(changes.accounts);
         for send in changes.sends {
             let earlier = Earlier {
@@ -75,15 +77,17 @@ impl Server {
         if !self.memory.is_enough_for(&batch) {
             return self.read(batch);
         }
+        let sent: Vec<_> = batch.iter().filter_map(Decoded::sent).collect();
         let (outcomes, changes) = apply(self.memory.working_set(&batch), batch);
         let is_new = |send: &crate::rules::Send| !self.sends.contains_key(&send.id);
         if !changes.sends.iter().all(is_new) {
             // The unique key of the table.
             self.memory = Remembered::default();
+            self.failed += 1;
             return self.read(entries());
         }
         self.spared += 1;
-        self.write(changes);
+        self.write(changes, &sent);
         outcomes
     }
 }
@@ -118,6 +122,19 @@ fn a_known_account_needs_nothing_read() {
     assert_eq!(server.spared, 1);
     server.remember(&|| vec![entry(0, 2, 5, "two", 4)]);
     assert_eq!(server.spared, 1, "a repetition is looked up");
+    assert_eq!(server.failed, 0, "before it fails");
+}
+
+#[test]
+fn one_task_sent_again_and_again_fails_once() {
+    let mut server = Server::default();
+    server.remember(&|| vec![entry(0, 1, 5, "one", 1)]);
+    // Long ago, as far as the memory goes.
+    server.memory.tasks.clear();
+    for at in 2..9 {
+        server.remember(&|| vec![entry(0, 1, 5, "one", at)]);
+    }
+    assert_eq!((server.failed, server.spared), (1, 0));
 }
 
 #[test]
@@ -153,7 +170,8 @@ fn memory_is_bounded() {
             let name = format!("a{batch}-{index}");
             (AccountName::new(&name).unwrap(), account)
         });
-        memory.keep(&accounts.collect());
-        assert!(memory.accounts.len() <= KEPT_MAX);
+        let ids = (0..1_000).map(|index| TaskId(Uuid::from_u128(batch as u128 * 1_000 + index)));
+        memory.keep(&accounts.collect(), &ids.collect::<Vec<_>>());
+        assert!(memory.accounts.len() <= KEPT_MAX && memory.tasks.len() <= KEPT_MAX);
     }
 }

@@ -51,13 +51,19 @@ const BATCH: &str = "-- find: batch
     ORDER BY entry";
 
 const WORDS: &str = "-- find: words
-    INSERT INTO task_search (position, revision, lists, words)
-    SELECT position, revision, string_to_array(lists, ' '),
+    INSERT INTO task_search (position, task, revision, kind, importance, due_first, due_last,
+                             labels, lists, words)
+    SELECT position, task, revision, kind, importance, due_first, due_last,
+           string_to_array(labels, E'\\n'), string_to_array(lists, ' '),
            array_to_tsvector(string_to_array(words, ' '))
-    FROM UNNEST($1::bigint[], $2::integer[], $3::text[], $4::text[])
-         AS task (position, revision, lists, words)
+    FROM UNNEST($1::bigint[], $2::uuid[], $3::integer[], $4::smallint[], $5::smallint[],
+                $6::bigint[], $7::bigint[], $8::text[], $9::text[], $10::text[])
+         AS found (position, task, revision, kind, importance, due_first, due_last, labels, lists,
+                   words)
     ON CONFLICT (position) DO UPDATE
-    SET revision = EXCLUDED.revision, lists = EXCLUDED.lists, words = EXCLUDED.words";
+    SET revision = EXCLUDED.revision, kind = EXCLUDED.kind, importance = EXCLUDED.importance,
+        due_first = EXCLUDED.due_first, due_last = EXCLUDED.due_last, labels = EXCLUDED.labels,
+        lists = EXCLUDED.lists, words = EXCLUDED.words";
 
 const LISTED: &str = "-- find: listed
     INSERT INTO task_listed (account, sent, position, task, kind, importance, due_first, due_last,
@@ -249,15 +255,28 @@ pub async fn write(
     Ok(is_there)
 }
 
+/// One column of some rows, as the array that is its parameter.
+macro_rules! column {
+    ($rows:ident, $row:ident => $value:expr) => {
+        &$rows.iter().map(|$row| $value).collect::<Vec<_>>()
+    };
+}
+
 async fn write_words(transaction: &Transaction<'_>, tasks: &[Findable]) -> Result<(), Error> {
-    let positions: Vec<_> = tasks.iter().map(|task| task.position.to_i64()).collect();
-    let revisions: Vec<_> = tasks.iter().map(|task| task.revision).collect();
-    let lists: Vec<_> = tasks.iter().map(lists).collect();
-    let words: Vec<_> = tasks.iter().map(|task| task.words.as_str()).collect();
     let statement = transaction.prepare_cached(WORDS).await?;
-    transaction
-        .execute(&statement, &[&positions, &revisions, &lists, &words])
-        .await?;
+    let params: [&(dyn ToSql + Sync); 10] = [
+        column!(tasks, task => task.position.to_i64()),
+        column!(tasks, task => task.id),
+        column!(tasks, task => task.revision),
+        column!(tasks, task => task.kind),
+        column!(tasks, task => task.importance),
+        column!(tasks, task => task.due.map(|due| due.0)),
+        column!(tasks, task => task.due.map(|due| due.1)),
+        column!(tasks, task => task.labels.as_str()),
+        column!(tasks, task => lists(task)),
+        column!(tasks, task => task.words.as_str()),
+    ];
+    transaction.execute(&statement, &params).await?;
     Ok(())
 }
 
@@ -265,13 +284,6 @@ fn lists(task: &Findable) -> String {
     let inboxes = task.recipients.iter().map(|name| format!("i:{name}"));
     let lists: Vec<_> = inboxes.chain([format!("s:{}", task.sender)]).collect();
     lists.join(" ")
-}
-
-/// One column of some rows, as the array that is its parameter.
-macro_rules! column {
-    ($rows:ident, $row:ident => $value:expr) => {
-        &$rows.iter().map(|$row| $value).collect::<Vec<_>>()
-    };
 }
 
 /// A row for each list that a task is in.

@@ -43,28 +43,44 @@ macro_rules! all {
 /// The same, only those that hold the words `$words`. The sums keep Postgres from
 /// reading all tasks of everybody in the order of their positions instead.
 macro_rules! holding {
-    ($sent:literal, $list:literal, $words:literal) => {
+    ($list:literal, $words:literal) => {
         concat!(
-            "SELECT task_listed.*
-        FROM (
-            SELECT position + 0 AS place FROM task_search
-            WHERE lists @> ARRAY[",
+            "SELECT position + 0 AS position, task, kind, importance, due_first, due_last, labels, lists
+        FROM task_search
+        WHERE lists @> ARRAY[",
             $list,
             " || $1] AND words @@ CAST(",
             $words,
             "::text AS tsquery) AND position + 0 < $2
-            ORDER BY place DESC LIMIT $3
-        ) AS holding
-        JOIN task_listed ON account = $1 AND sent = ",
-            $sent,
-            " AND task_listed.position = holding.place"
+        ORDER BY position + 0 DESC LIMIT $3"
         )
     };
 }
 
-/// Those of the candidates that pass every filter, at most `$4`.
+/// Whether one of the people `$10` is at the other end of a candidate with words.
+macro_rules! other_end {
+    ($list:literal) => {
+        concat!(
+            "lists && ARRAY(SELECT ",
+            $list,
+            " || name FROM UNNEST($10) AS name)"
+        )
+    };
+}
+
+/// What the server's clock shows in UTC, as a date-time on the wire.
+macro_rules! utc {
+    () => {
+        "to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS')"
+    };
+}
+
+/// Those of the candidates that pass every filter, at most `$4`. What hangs on
+/// other tables is written so that Postgres may look it up for each candidate, or
+/// read all that the account has of it once, whichever is less. Of one's own
+/// labels, the second look is for those that have some of the labels.
 macro_rules! passing {
-    ($name:literal, $candidates:expr, $ask:literal) => {
+    ($name:literal, $candidates:expr, $people:expr, $ask:literal) => {
         concat!(
             $name,
             "
@@ -75,13 +91,16 @@ macro_rules! passing {
       AND importance BETWEEN $6 AND $7
       AND ($8::bigint IS NULL OR due_first > $8)
       AND ($9::bigint IS NULL OR due_last < $9)
-      AND ($10::text[] IS NULL OR others && $10)
-      AND ($11::text[] IS NULL OR NOT EXISTS (
-            SELECT FROM UNNEST($11) AS wanted (label)
-            WHERE label <> ALL (candidate.labels) AND NOT EXISTS (
-                SELECT FROM note
-                WHERE note.task = candidate.task AND account = $1
-                  AND label = ANY (string_to_array(note.labels, E'\\n')))))
+      AND ($10::text[] IS NULL OR ",
+            $people,
+            ")
+      AND ($11::text[] IS NULL OR $11 <@ candidate.labels
+           OR EXISTS (SELECT FROM note
+                      WHERE note.task = candidate.task AND account = $1 AND note.labels <> ''
+                        AND string_to_array(note.labels, E'\\n') && $11)
+              AND EXISTS (SELECT FROM note
+                          WHERE note.task = candidate.task AND account = $1 AND $11 <@
+                                (candidate.labels || string_to_array(note.labels, E'\\n'))))
       AND ($12::smallint[] IS NULL AND $13::smallint[] IS NULL
            OR $12 IS NOT NULL AND EXISTS (SELECT FROM ask WHERE ask.task = candidate.task AND ",
             $ask,
@@ -89,27 +108,36 @@ macro_rules! passing {
            OR $13 IS NOT NULL AND EXISTS (
                 SELECT FROM task WHERE id = candidate.task AND status = ANY ($13)))
       AND ($14::boolean IS NULL OR $14 = EXISTS (
-            SELECT FROM note,
-                 to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS') AS utc
-            WHERE note.task = candidate.task AND account = $1
+            SELECT FROM note
+            WHERE note.task = candidate.task AND account = $1 AND snoozed_until IS NOT NULL
               AND left(snoozed_until, 19) COLLATE \"C\" >
-                  CASE WHEN right(snoozed_until, 1) = 'Z' THEN utc
-                       ELSE coalesce($15::text, utc) END))
+                  CASE WHEN right(snoozed_until, 1) = 'Z' THEN ",
+            utc!(),
+            " ELSE coalesce($15::text, ",
+            utc!(),
+            ") END))
     ORDER BY position DESC LIMIT $4"
         )
     };
 }
 
-pub(super) const INBOX: &str = passing!("-- find: inbox", all!("false"), "recipient = $1 AND");
-pub(super) const SENT: &str = passing!("-- find: sent", all!("true"), "");
+pub(super) const INBOX: &str = passing!(
+    "-- find: inbox",
+    all!("false"),
+    "others && $10",
+    "recipient = $1 AND"
+);
+pub(super) const SENT: &str = passing!("-- find: sent", all!("true"), "others && $10", "");
 pub(super) const INBOX_HOLDING: &str = passing!(
     "-- find: inbox, holding words",
-    holding!("false", "'i:'", "$16"),
+    holding!("'i:'", "$16"),
+    other_end!("'s:'"),
     "recipient = $1 AND"
 );
 pub(super) const SENT_HOLDING: &str = passing!(
     "-- find: sent, holding words",
-    holding!("true", "'s:'", "$16"),
+    holding!("'s:'", "$16"),
+    other_end!("'i:'"),
     ""
 );
 
@@ -131,9 +159,9 @@ pub(super) const INBOX_EDGE: &str = edge!("-- find: edge of an inbox", all!("fal
 pub(super) const SENT_EDGE: &str = edge!("-- find: edge of what was sent", all!("true"));
 pub(super) const INBOX_HOLDING_EDGE: &str = edge!(
     "-- find: edge of an inbox, holding words",
-    holding!("false", "'i:'", "$4")
+    holding!("'i:'", "$4")
 );
 pub(super) const SENT_HOLDING_EDGE: &str = edge!(
     "-- find: edge of what was sent, holding words",
-    holding!("true", "'s:'", "$4")
+    holding!("'s:'", "$4")
 );
