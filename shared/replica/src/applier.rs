@@ -16,6 +16,7 @@ use crate::cursor::{self, AppliedBlock, Cursor, DatabaseError, Move};
 use crate::lineage::Lineage;
 use crate::machine::{Entry, StateMachine};
 use crate::neighbour;
+use crate::publish::StoredAt;
 use crate::stream::{self, Log, StoredBlock, StreamError};
 use crate::transact::{Applying, TransactError};
 use crate::{Peer, ReplicaError, Settings, Standing};
@@ -73,6 +74,8 @@ pub(crate) struct Applier<M: StateMachine> {
     pub(crate) known: watch::Receiver<BTreeSet<ServerId>>,
     /// Why the stream cannot be the log, as far as the root has found out.
     pub(crate) doubt: watch::Sender<Option<String>>,
+    /// The last block that the stream has taken from this process.
+    pub(crate) stored_by_root: watch::Receiver<Option<StoredAt>>,
     /// The stream must be looked at anew.
     pub(crate) look_again: Arc<Notify>,
     pub(crate) followed: watch::Sender<Followed>,

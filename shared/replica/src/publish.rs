@@ -81,6 +81,7 @@ pub(crate) struct Publisher {
     log: Incarnation,
     /// Looks in a row that contradicted what this root knows.
     contradictions: u32,
+    stored: watch::Sender<Option<StoredAt>>,
 }
 
 /// In which log, over which connection.
@@ -96,6 +97,13 @@ pub(crate) struct StoredAt {
     /// In which log.
     pub(crate) log: Incarnation,
     pub(crate) sequence: u64,
+}
+
+impl StoredAt {
+    /// Whether a stream lacks the block.
+    pub(crate) fn is_lost(self, view: &View) -> bool {
+        self.log == view.incarnation && self.sequence > view.last
+    }
 }
 
 enum Attempt {
@@ -119,6 +127,7 @@ impl Publisher {
             looked: None,
             log,
             contradictions: 0,
+            stored: watch::Sender::new(None),
         }
     }
 
@@ -305,11 +314,17 @@ impl Publisher {
         }
     }
 
+    /// The last block that the stream has taken from this process, now and later:
+    /// as long as it is that log, it must reach so far.
+    pub(crate) fn stored(&self) -> watch::Receiver<Option<StoredAt>> {
+        self.stored.subscribe()
+    }
+
     fn at(&self, sequence: u64) -> StoredAt {
-        StoredAt {
-            log: self.log,
-            sequence,
-        }
+        let log = self.log;
+        let at = StoredAt { log, sequence };
+        self.stored.send_replace(Some(at));
+        at
     }
 }
 

@@ -10,6 +10,7 @@ use yoshi_protocol::Position;
 
 use crate::applier::{Followed, next_sequence};
 use crate::lineage::is_beginning;
+use crate::publish::StoredAt;
 use crate::stream::Log;
 use crate::{Peer, Settings, Standing, neighbour};
 
@@ -57,6 +58,8 @@ pub(crate) struct Watch {
     pub(crate) peers: watch::Receiver<Vec<Peer>>,
     pub(crate) standing: watch::Sender<Standing>,
     pub(crate) tail: Telling,
+    /// The last block that the stream has taken from this process.
+    pub(crate) stored_by_root: watch::Receiver<Option<StoredAt>>,
     /// Tells the applying side to look at the stream anew.
     pub(crate) look_again: Arc<Notify>,
 }
@@ -104,7 +107,9 @@ impl Watch {
 
     /// None if the stream is not the one that is followed, or may not be.
     async fn stand(&self) -> Option<Standing> {
-        // Before the stream is asked: what somebody had applied by now, it must hold.
+        // Before the stream is asked: what somebody had applied by now, it must hold,
+        // and what it has taken from this process.
+        let taken = *self.stored_by_root.borrow();
         let peers = self.peers.borrow().clone();
         let followed = self.followed.borrow().clone();
         let view = match tokio::time::timeout(ASK_TIMEOUT, self.log.view()).await {
@@ -126,7 +131,8 @@ impl Watch {
             .iter()
             .filter(|peer| peer.applied.sequence() > view.last);
         let ahead: Vec<_> = ahead.map(|peer| peer.id).collect();
-        let is_another = view.incarnation != followed.incarnation;
+        let is_another = view.incarnation != followed.incarnation
+            || taken.is_some_and(|taken| taken.is_lost(&view));
         if is_another || (!ahead.is_empty() && self.are_ahead(ahead, &followed, view.last).await) {
             self.look_again.notify_one();
             return None;

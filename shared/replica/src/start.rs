@@ -154,9 +154,9 @@ pub async fn start<M: StateMachine>(
         stopping: is_stopping,
     };
     let publisher = Publisher::new(ground, settings.clone());
+    let stored_by_root = publisher.stored();
     let held = Held::of(&pool, &opened.log.name);
     let root = submit::run(settings.clone(), nats.clone(), publisher, cursor, inputs);
-    let root = tokio::spawn(root);
 
     let applier = Applier {
         settings,
@@ -173,6 +173,7 @@ pub async fn start<M: StateMachine>(
         peers,
         known: known.clone(),
         doubt: doubt_to,
+        stored_by_root,
         look_again: Arc::default(),
         followed: followed_to,
         committed: commit_to,
@@ -185,7 +186,6 @@ pub async fn start<M: StateMachine>(
         known: known_to,
         forget,
     };
-    let tasks = followers.spawn(applier);
     Ok((
         Handle {
             submissions: submit_to,
@@ -198,8 +198,8 @@ pub async fn start<M: StateMachine>(
             held,
         },
         Running {
-            root,
-            tasks,
+            root: tokio::spawn(root),
+            tasks: followers.spawn(applier),
             stopping,
         },
     ))
@@ -297,6 +297,7 @@ impl Followers {
             peers: applier.peers.clone(),
             standing: applier.standing.clone(),
             tail: self.telling,
+            stored_by_root: applier.stored_by_root.clone(),
             look_again: Arc::clone(&applier.look_again),
         };
         tasks.spawn(forever(watch.run()));

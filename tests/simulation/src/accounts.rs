@@ -75,14 +75,7 @@ impl Rows for Accounts {
     type Change = Change;
 
     fn decide(&self, entries: &[(Position, Decoded)], bug: Option<Bug>) -> (Vec<Outcome>, Change) {
-        let account = |decoded: &Decoded| match decoded {
-            Decoded::Account(entry) => entry.clone(),
-            Decoded::Task(_) => None,
-        };
-        let entries: Vec<_> = entries
-            .iter()
-            .map(|(position, decoded)| (*position, account(decoded)))
-            .collect();
+        let entries = of_accounts(entries);
         let mut set = self.working_set(&entries);
         let mut outcomes = Vec::new();
         for (position, entry) in &entries {
@@ -117,6 +110,16 @@ impl Rows for Accounts {
         (outcomes, change)
     }
 
+    fn recall(&self, entries: &[(Position, Decoded)]) -> Vec<Option<Outcome>> {
+        let entries = of_accounts(entries);
+        let set = self.working_set(&entries);
+        let outcomes = entries.iter().map(|(position, entry)| {
+            let entry = entry.as_ref().map(read);
+            rules::recall(&set, *position, entry.as_ref())
+        });
+        outcomes.collect()
+    }
+
     fn write(&mut self, change: Change) {
         self.primary = change.primary.unwrap_or(self.primary);
         self.accounts.extend(change.accounts);
@@ -137,4 +140,16 @@ impl Rows for Accounts {
     }
 
     fn restarted(&mut self, _bug: Option<Bug>) {}
+}
+
+/// The entries as this log's.
+fn of_accounts(entries: &[(Position, Decoded)]) -> Vec<(Position, Option<AccountEntry>)> {
+    let account = |decoded: &Decoded| match decoded {
+        Decoded::Account(entry) => entry.clone(),
+        Decoded::Task(_) => None,
+    };
+    entries
+        .iter()
+        .map(|(position, decoded)| (*position, account(decoded)))
+        .collect()
 }

@@ -11,6 +11,7 @@ use message_server::machine;
 use yoshi_protocol::message::roster::MsState;
 use yoshi_protocol::{AccountName, Epoch, Position, ServerId};
 
+use crate::history::Item;
 use crate::message::{Addr, Decoded, Value};
 use crate::world::World;
 
@@ -79,25 +80,33 @@ impl World {
     /// I11: an account has one home in an epoch, and a lower epoch adds nothing
     /// after a higher one. By the log's own bytes, whatever the servers made of them.
     fn check_homes(&self, wrong: &mut Wrong) {
-        let mut raw: BTreeMap<Position, (Epoch, ServerId)> = BTreeMap::new();
+        // A log that lost its end may have given out a sequence twice: of the
+        // entries at a position, the one with this id is meant.
+        let mut raw: BTreeMap<(Position, Item), (Epoch, ServerId)> = BTreeMap::new();
         for block in &self.tasks.archive {
             for (position, decoded) in &block.entries {
-                let epoch = match decoded {
+                let (item, epoch) = match decoded {
                     Decoded::Task(entry) => match &**entry {
-                        machine::Decoded::Send(entry) => entry.epoch,
-                        machine::Decoded::Change(entry) => entry.epoch,
+                        machine::Decoded::Send(entry) => (Item::Task(entry.task.id), entry.epoch),
+                        machine::Decoded::Change(entry) => {
+                            (Item::Change(entry.change.id), entry.epoch)
+                        }
                         machine::Decoded::Unreadable => continue,
                     },
                     Decoded::Account(_) => continue,
                 };
-                raw.insert(*position, (epoch, block.root));
+                raw.insert((*position, item), (epoch, block.root));
             }
         }
         let mut highest: BTreeMap<&AccountName, Epoch> = BTreeMap::new();
         let mut roots: BTreeMap<(&AccountName, Epoch), ServerId> = BTreeMap::new();
         let rows = &self.homes[0].driver.disk.rows;
         for (position, (account, _)) in rows::entries(rows) {
-            let Some((epoch, root)) = raw.get(&position).copied() else {
+            let item = rows::item(rows, position);
+            let found = item.and_then(|item| raw.get(&(position, item)).copied());
+            let Some((epoch, root)) = found else {
+                let what = format!("what stands at {position}, {item:?}, was in no block");
+                wrong.push(("I2", what));
                 continue;
             };
             let highest = highest.entry(account).or_insert(epoch);

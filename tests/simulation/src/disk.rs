@@ -26,10 +26,7 @@ pub(crate) trait Rows: Default {
 
     /// What became of entries that are applied already; none of those of which
     /// that is not kept.
-    fn recall(&self, entries: &[(Position, Decoded)]) -> Vec<Option<Self::Outcome>> {
-        let (outcomes, _) = self.decide(entries, None);
-        outcomes.into_iter().map(Some).collect()
-    }
+    fn recall(&self, entries: &[(Position, Decoded)]) -> Vec<Option<Self::Outcome>>;
 
     /// Writes a change.
     fn write(&mut self, change: Self::Change);
@@ -51,6 +48,8 @@ pub(crate) trait Rows: Default {
 struct Move {
     from: Cursor,
     to: Cursor,
+    /// The last block that was applied from the stream then.
+    block: Option<(u64, String)>,
     /// Of a log that is taken up: the lost logs that it continues.
     lineage: Option<Lineage>,
 }
@@ -72,6 +71,8 @@ pub(crate) struct Disk<R: Rows> {
     pub(crate) rows: R,
     /// The position; none before the first start.
     pub(crate) cursor: Option<Cursor>,
+    /// The last block that was applied from the stream: its sequence and message id.
+    pub(crate) block: Option<(u64, String)>,
     /// The lost logs that the one it was filled from continues.
     pub(crate) lineage: Lineage,
     /// The servers that it has ever replicated with.
@@ -88,6 +89,7 @@ impl<R: Rows> Disk<R> {
             id,
             rows: R::default(),
             cursor: None,
+            block: None,
             lineage: Lineage::default(),
             known: BTreeSet::new(),
             open: BTreeMap::new(),
@@ -95,11 +97,13 @@ impl<R: Rows> Disk<R> {
         }
     }
 
-    /// Begins a transaction that moves the cursor from one position to another.
+    /// Begins a transaction that moves the cursor from one position to another,
+    /// and applies `block` last; none if it is a neighbour's page.
     pub(crate) fn begin(
         &mut self,
         from: Position,
         to: Position,
+        block: Option<(u64, String)>,
         change: R::Change,
         bug: Option<Bug>,
     ) -> u64 {
@@ -113,6 +117,7 @@ impl<R: Rows> Disk<R> {
         let moves = Move {
             from: at(from),
             to: at(to),
+            block: block.or_else(|| self.block.clone()),
             lineage: None,
         };
         self.open(Some(moves), pieces)
@@ -120,8 +125,13 @@ impl<R: Rows> Disk<R> {
 
     /// Begins to take up the log that continues the own one.
     pub(crate) fn begin_adoption(&mut self, from: Cursor, to: Cursor, lineage: Lineage) -> u64 {
-        let lineage = Some(lineage);
-        self.open(Some(Move { from, to, lineage }), Vec::new())
+        let moves = Move {
+            from,
+            to,
+            block: None,
+            lineage: Some(lineage),
+        };
+        self.open(Some(moves), Vec::new())
     }
 
     /// Begins a transaction that is not about the log.
@@ -145,13 +155,16 @@ impl<R: Rows> Disk<R> {
     /// does not stand where the transaction began.
     pub(crate) fn commit(&mut self, number: u64) -> Option<(bool, bool)> {
         let transaction = self.open.get_mut(&number)?;
-        if let Some(Move { from, to, lineage }) = transaction.moves.take() {
-            if self.cursor != Some(from) {
+        if let Some(moves) = transaction.moves.take() {
+            if self.cursor != Some(moves.from) {
                 self.open.remove(&number);
                 return Some((false, false));
             }
-            self.cursor = Some(to);
-            self.lineage = lineage.unwrap_or_else(|| std::mem::take(&mut self.lineage));
+            self.cursor = Some(moves.to);
+            self.block = moves.block;
+            self.lineage = moves
+                .lineage
+                .unwrap_or_else(|| std::mem::take(&mut self.lineage));
         }
         transaction.begun = true;
         if !transaction.pieces.is_empty() {

@@ -12,7 +12,7 @@ use crate::bug::Bug;
 use crate::disk::{Disk, Rows};
 use crate::message::Message;
 use crate::node::Context;
-use crate::replica::{Effect, Hands, Input, Replica, outward};
+use crate::replica::{Effect, Hands, Input, Replica, Timer, outward};
 
 /// What a replica asks of its own server.
 pub(crate) type Asked<R> = Vec<Effect<<R as Rows>::Outcome>>;
@@ -149,6 +149,7 @@ impl<R: Rows> Driver<R> {
             },
             Message::Heartbeat { consumer } => Input::Heartbeat(consumer),
             Message::Page { token, page } => Input::Page(token, page),
+            Message::NobodyThere { token } => Input::Timer(Timer::Call(token)),
             other => return Err(other),
         };
         Ok(self.feed(context, input))

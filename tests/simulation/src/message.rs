@@ -192,6 +192,8 @@ pub(crate) enum Message {
     },
     /// Its answer; none is a refusal.
     Page { token: u64, page: Option<Page> },
+    /// Nobody is there who could answer.
+    NobodyThere { token: u64 },
 
     /// To the stream: store a block.
     Publish {

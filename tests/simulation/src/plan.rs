@@ -275,29 +275,43 @@ impl Plan {
                 if self.balancers > 0 {
                     node = Addr::Lb(random.index(self.balancers));
                 }
-                match random.index(3) {
-                    0 => Fault::Crash {
-                        node,
-                        down: lasts,
-                        late: false,
-                    },
-                    1 => Fault::Pause {
-                        node,
-                        stands: lasts,
-                    },
-                    _ => Fault::Cut {
-                        node,
-                        from: random.percent(50),
-                        to: true,
-                        lasts,
-                    },
-                }
+                passing(random, node, lasts)
             }
         }
     }
 }
 
+/// What a process survives without a disk of its own.
+fn passing(random: &mut Random, node: Addr, lasts: Micros) -> Fault {
+    match random.index(3) {
+        0 => Fault::Crash {
+            node,
+            down: lasts,
+            late: false,
+        },
+        1 => Fault::Pause {
+            node,
+            stands: lasts,
+        },
+        _ => Fault::Cut {
+            node,
+            from: random.percent(50),
+            to: true,
+            lasts,
+        },
+    }
+}
+
 impl Fault {
+    /// When it ends. What it has begun may last longer.
+    #[must_use]
+    pub(crate) fn heals(&self) -> Micros {
+        match *self {
+            Self::SlowDisk { lasts, .. } => lasts,
+            _ => self.lasts(),
+        }
+    }
+
     /// How long it lasts.
     #[must_use]
     pub(crate) fn lasts(&self) -> Micros {

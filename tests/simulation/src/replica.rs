@@ -26,7 +26,7 @@ use crate::message::{Decoded, Page, Published, StoredBlock};
 use follow::Follow;
 pub(crate) use outward::outward;
 use publishing::{Ground, Publishing};
-use standing::Watching;
+use standing::{Pausing, Watching};
 
 /// How long JetStream may take.
 const CALL: Micros = 2 * SECOND;
@@ -76,7 +76,7 @@ pub(crate) enum Timer {
     /// Whether the consumer is alive.
     Consumer(u64),
     /// Ask where the tail is.
-    Standing,
+    Standing(u64),
     /// The tail was not reached in time.
     Reach(u64),
 }
@@ -148,15 +148,16 @@ pub(crate) struct Replica<R: Rows> {
     is_doubted: bool,
     /// The log that is being taken up, while it is not known whether it was.
     adopting: Option<Incarnation>,
-    /// The last block that this process has applied.
-    last_block: Option<(u64, String)>,
     ground: Ground,
+    /// The last block that the stream has taken from this process, and which log's.
+    taken: Option<(Incarnation, u64)>,
     follow: Follow,
     lost_before: bool,
     pause: Micros,
     neighbour_tries: usize,
     peers: Vec<Peer>,
     watching: Watching,
+    pausing: Pausing,
     tokens: u64,
 }
 
@@ -203,14 +204,15 @@ impl<R: Rows> Replica<R> {
             is_trusted: false,
             is_doubted: false,
             adopting: None,
-            last_block: None,
             ground: Ground::new(cursor.incarnation),
+            taken: None,
             follow: Follow::Paused,
             lost_before: false,
             pause: follow::RETRY_FIRST,
             neighbour_tries: 0,
             peers: Vec::new(),
             watching: Watching::default(),
+            pausing: Pausing::default(),
             tokens,
         };
         replica.follow_again(hands);
@@ -239,6 +241,7 @@ impl<R: Rows> Replica<R> {
         if self.peers != peers {
             self.root.set_peers(&peers);
             self.peers = peers;
+            self.hears_more(hands);
             self.turn(hands);
         }
     }
@@ -296,7 +299,10 @@ impl<R: Rows> Replica<R> {
                 block,
             } => self.delivered(hands, consumer, delivered, block),
             Input::Heartbeat(consumer) => self.beat(hands, consumer),
-            Input::Page(token, page) => self.paged(hands, token, page),
+            Input::Page(token, page) => {
+                self.publisher_page(hands, token, page.as_ref());
+                self.paged(hands, token, page);
+            }
             Input::Committed(transaction, held) => self.committed(hands, transaction, held),
             Input::Accounted(server, life, position) => self.root.accounted(server, life, position),
         }
@@ -319,7 +325,7 @@ impl<R: Rows> Replica<R> {
             Timer::Follow => self.follow_again(hands),
             Timer::Publish => self.attempt(hands),
             Timer::Consumer(consumer) => self.check_consumer(hands, consumer),
-            Timer::Standing => self.ask_tail(hands),
+            Timer::Standing(timer) => self.look_at_tail(hands, timer),
             Timer::Reach(token) => self.tail_not_reached(hands, token),
         }
     }

@@ -331,11 +331,7 @@ impl World {
     fn act(&mut self, node: Addr, action: Out) {
         match action {
             Out::Send(to, message) => self.send(node, to, message),
-            Out::ToServer(server, message) => {
-                if let Some(to) = self.servers.get(&server).copied() {
-                    self.send(node, to, message);
-                }
-            }
+            Out::ToServer(server, message) => self.send_to_server(node, server, message),
             Out::ToAll(message) => self.fan_out(node, &message),
             Out::ToBalancer(message) => self.balance(node, message),
             Out::After(delay, timer) => {

@@ -8,6 +8,7 @@ use crate::cursor::{self, AppliedBlock, Cursor};
 use crate::lineage::{Adoption, Verdict, is_beginning, judge, recovery};
 use crate::machine::StateMachine;
 use crate::neighbour;
+use crate::publish::StoredAt;
 use crate::stream::{StreamError, View};
 use crate::transact::Applying;
 use yoshi_protocol::Position;
@@ -23,6 +24,7 @@ impl<M: StateMachine> Applier<M> {
         loop {
             self.reload_cursor().await?;
             // After the database was asked: the stream holds what it had applied.
+            let taken = *self.stored_by_root.borrow();
             let view = self.log.view().await.map_err(|error| match error {
                 StreamError::Missing(..) => {
                     self.trust(false);
@@ -34,7 +36,7 @@ impl<M: StateMachine> Applier<M> {
             let settings = &self.settings;
             match judge(settings.role, settings.id, &self.log.name, cursor, &view) {
                 Verdict::Follow => {
-                    let view = self.whole(view).await.inspect_err(|error| {
+                    let view = self.whole(view, taken).await.inspect_err(|error| {
                         if matches!(error, Interruption::Lost(_)) {
                             self.trust(false);
                         }
@@ -60,8 +62,9 @@ impl<M: StateMachine> Applier<M> {
 
     /// The stream has the right incarnation and is long enough for this
     /// database. It may still have lost its end: other servers have applied
-    /// more, or other blocks stand where this server has read its last ones.
-    async fn whole(&self, view: View) -> Result<View, Interruption> {
+    /// more, other blocks stand where this server has read its last ones, or a
+    /// block is gone that was `taken` from this process before the stream was asked.
+    async fn whole(&self, view: View, taken: Option<StoredAt>) -> Result<View, Interruption> {
         let lost = |what: String| {
             let command = recovery(self.settings.role);
             Err(Interruption::Lost(format!(
@@ -72,6 +75,12 @@ impl<M: StateMachine> Applier<M> {
         };
         if let Some(why) = self.doubt.borrow().clone() {
             return lost(why);
+        }
+        if let Some(taken) = taken.filter(|taken| taken.is_lost(&view)) {
+            let (last, sequence) = (view.last, taken.sequence);
+            return lost(format!(
+                "it ends at {last} but has taken a block of this server at {sequence}"
+            ));
         }
         if let Some(AppliedBlock { sequence, id }) = &self.last_block
             && (view.first..=view.last).contains(sequence)

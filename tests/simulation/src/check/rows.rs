@@ -6,6 +6,7 @@ use message_server::rules::change::{State, Status};
 use yoshi_protocol::{AccountName, Completion, Position, TaskChange, TaskId, Verb};
 
 use super::Wrong;
+use crate::history::Item;
 use crate::tasks::{TaskRow, Tasks, sent};
 
 /// Everything that had an effect, in the order of the log: whose, and its number.
@@ -15,6 +16,13 @@ pub(super) fn entries(rows: &Tasks) -> BTreeMap<Position, (&AccountName, u64)> {
     let changes = rows.changes.values();
     let changes = changes.map(|change| (change.position, (&change.account, change.number)));
     sends.chain(changes).collect()
+}
+
+/// What stands at a position.
+pub(super) fn item(rows: &Tasks, position: Position) -> Option<Item> {
+    let send = rows.sends.get(&position).map(|send| Item::Task(send.id));
+    let change = rows.changes.get(&position);
+    send.or_else(|| change.map(|change| Item::Change(change.id)))
 }
 
 /// I3, I4 and I8: each task and change once, numbers without a gap in the order

@@ -14,8 +14,6 @@ use crate::node::{Context, Timer};
 
 /// How long past β an entry may wait for the log.
 const WAIT_SLACK: Micros = 5 * SECOND;
-/// The epoch with which a load balancer asks a server that is not the account's home.
-const NOT_HOME: Epoch = Epoch(0);
 
 impl Home {
     /// TASK_FROM_CLIENT.
@@ -33,7 +31,7 @@ impl Home {
         if footing == Some(Footing::Queueing) {
             return self.queue(context, request, task.id, false);
         }
-        if epoch == NOT_HOME {
+        if epoch == Epoch::NOT_HOME {
             return refuse(context, &request, ErrorCode::StaleEpoch);
         }
         if self.outbox_holds(&request.account) {
@@ -52,7 +50,7 @@ impl Home {
         if !self.serves(context) {
             return refuse(context, &request, ErrorCode::Behind);
         }
-        if epoch == NOT_HOME {
+        if epoch == Epoch::NOT_HOME {
             return refuse(context, &request, ErrorCode::StaleEpoch);
         }
         self.log(context, request, epoch);
@@ -72,7 +70,7 @@ impl Home {
         if TaskChange::decode(content).is_err() {
             return refuse(context, &request, ErrorCode::InvalidTask);
         }
-        if epoch == NOT_HOME {
+        if epoch == Epoch::NOT_HOME {
             return refuse(context, &request, ErrorCode::StaleEpoch);
         }
         if self.outbox_holds(&request.account) {

@@ -78,6 +78,15 @@ impl Outbox {
     pub(super) fn give_up(&mut self, ticket: u64) -> Option<Request> {
         self.waiters.remove(&ticket).map(|(_, request)| request)
     }
+
+    /// The requests that have waited for a task, in the order in which they came.
+    fn settle(&mut self, task: TaskId) -> Vec<Request> {
+        let (settled, waiting): (BTreeMap<_, _>, _) = std::mem::take(&mut self.waiters)
+            .into_iter()
+            .partition(|(_, (waited_for, _))| *waited_for == task);
+        self.waiters = waiting;
+        settled.into_values().map(|(_, request)| request).collect()
+    }
 }
 
 impl Home {
@@ -93,16 +102,14 @@ impl Home {
         let Some(process) = &mut self.process else {
             return;
         };
-        let mut held: BTreeMap<&AccountName, (u64, u64)> = BTreeMap::new();
+        let mut held: BTreeMap<AccountName, (u64, u64)> = BTreeMap::new();
         for (_, row) in self.driver.disk.rows.outbox.waiting() {
-            let (entries, bytes) = held.entry(&row.account).or_default();
+            let (entries, bytes) = held.entry(row.account.clone()).or_default();
             *entries += 1;
             *bytes += row.content.len() as u64;
         }
-        let now = context.instant();
-        for (account, (entries, bytes)) in held {
-            process.outbox.ledger.found(account, entries, bytes, now);
-        }
+        process.outbox.ledger.look();
+        process.outbox.ledger.seen(&held, context.instant());
     }
 
     /// Takes a task into the outbox, unless everybody has it already; `waits`:
@@ -130,6 +137,10 @@ impl Home {
         let known = disk.rows.outbox.find(task).map(|(_, row)| row);
         if let Some(row) = known.filter(|row| row.waits()) {
             let same = row.account == request.account && row.content == content;
+            if same {
+                let (bytes, now) = (content.len() as u64, context.instant());
+                process.outbox.ledger.found(&row.account, 1, bytes, now);
+            }
             return if !same {
                 refuse(context, &request, ErrorCode::IdReused);
             } else if waits {
@@ -206,15 +217,8 @@ impl Home {
                 task,
                 waits,
             }) => {
-                let Ask::Send(content) = &request.ask else {
-                    return true;
-                };
-                let ledger = &mut process.outbox.ledger;
-                if held {
-                    ledger.came(&request.account);
-                } else {
-                    ledger.release(&request.account, content.len() as u64);
-                }
+                // If it was not, it may be in all the same: the next look tells.
+                process.outbox.ledger.came(&request.account);
                 match (held, waits) {
                     (true, true) => process.wait(context, task, request, late),
                     (true, false) => reply(context, &request, Answer::Queued(id)),
@@ -224,11 +228,7 @@ impl Home {
             }
             Some(Writing::Leave(sending, answer)) if held => {
                 process.outbox.ledger.left(&sending.account, sending.bytes);
-                let waiters = &mut process.outbox.waiters;
-                let settled: Vec<_> = waiters
-                    .extract_if(.., |_, (task, _)| *task == sending.task)
-                    .collect();
-                for (_, (_, request)) in settled {
+                for request in process.outbox.settle(sending.task) {
                     reply(context, &request, answer.clone());
                 }
                 self.send_next(context, sending.account);

@@ -5,8 +5,8 @@
 use std::collections::BTreeSet;
 
 use yoshi_protocol::subject::Role;
-use yoshi_protocol::{Position, ServerId};
-use yoshi_replica::lineage::{Adoption, Verdict, judge};
+use yoshi_protocol::{Incarnation, Position};
+use yoshi_replica::lineage::{Adoption, Verdict, is_beginning, judge};
 use yoshi_replica::{Standing, View};
 
 use super::follow::Follow;
@@ -17,7 +17,7 @@ use crate::disk::{Cursor, Rows};
 use crate::message::Page;
 
 /// How long a neighbour may take to say how far it is.
-const LOOK: Micros = SECOND;
+pub(super) const LOOK: Micros = SECOND;
 
 /// The stream has the right incarnation and is long enough. It may still have
 /// lost its end.
@@ -31,6 +31,10 @@ pub(super) struct Looking {
     further: Option<Position>,
     /// The second look at the stream, once somebody is further than the first.
     again: Option<u64>,
+    /// Neither the database nor the stream holds anything.
+    is_beginning: bool,
+    /// Somebody follows another log.
+    is_another: bool,
 }
 
 impl Looking {
@@ -48,7 +52,13 @@ impl<R: Rows> Replica<R> {
     /// The stream told where it stands.
     pub(super) fn viewed(&mut self, hands: &mut Hands<'_, R>, token: u64, view: &View) {
         match &self.follow {
-            Follow::Viewing(asked) if *asked == token => self.judged(hands, view.clone()),
+            Follow::Viewing {
+                token: asked,
+                taken,
+            } if *asked == token => {
+                let taken = *taken;
+                self.judged(hands, view.clone(), taken);
+            }
             Follow::Looking(looking) if looking.again == Some(token) => {
                 let further = looking.further.unwrap_or(Position::ZERO);
                 if view.incarnation != self.log {
@@ -63,7 +73,7 @@ impl<R: Rows> Replica<R> {
         }
     }
 
-    fn judged(&mut self, hands: &mut Hands<'_, R>, view: View) {
+    fn judged(&mut self, hands: &mut Hands<'_, R>, view: View, taken: Option<(Incarnation, u64)>) {
         let Some(stored) = self.reload_cursor(hands) else {
             return hands
                 .effects
@@ -73,7 +83,13 @@ impl<R: Rows> Replica<R> {
         if self.bug == Some(Bug::TailUnchecked) && view.incarnation == stored.incarnation {
             verdict = Verdict::Follow;
         }
+        let is_lost = |(of, sequence): (_, u64)| of == view.incarnation && sequence > view.last;
         match verdict {
+            Verdict::Follow
+                if taken.is_some_and(is_lost) && self.bug != Some(Bug::TailUnchecked) =>
+            {
+                self.lost(hands, lost_end());
+            }
             Verdict::Follow => self.look_whether_whole(hands, view),
             Verdict::Lost(what) => self.lost(hands, what),
             Verdict::Adopt(adoption)
@@ -109,17 +125,22 @@ impl<R: Rows> Replica<R> {
             asked: BTreeSet::new(),
             further: None,
             again: None,
+            is_beginning: is_beginning(self.stored, &view),
+            is_another: false,
             view,
         };
         let since = Position::end_of_block(looking.view.last);
-        if let Some((sequence, _)) = &self.last_block
+        if let Some((sequence, _)) = &hands.disk.block
             && (looking.view.first..=looking.view.last).contains(sequence)
         {
             let (sequence, token) = (*sequence, self.call(hands, CALL));
             looking.id = Some(token);
             hands.effects.push_back(Effect::AskId { token, sequence });
         }
-        let known: Vec<ServerId> = hands.disk.known.iter().copied().collect();
+        let mut known = hands.disk.known.clone();
+        if looking.is_beginning {
+            known.extend(self.peers.iter().map(|peer| peer.id));
+        }
         for peer in known {
             let token = self.call(hands, LOOK);
             looking.asked.insert(token);
@@ -140,7 +161,7 @@ impl<R: Rows> Replica<R> {
             return;
         }
         looking.id = None;
-        let own = self.last_block.as_ref().map(|(_, id)| id.as_str());
+        let own = hands.disk.block.as_ref().map(|(_, id)| id.as_str());
         if own != id && self.bug != Some(Bug::TailUnchecked) {
             return self.lost(hands, lost_end());
         }
@@ -157,6 +178,7 @@ impl<R: Rows> Replica<R> {
         if let Follow::Looking(looking) = &mut self.follow {
             let since = Position::end_of_block(looking.view.last);
             let through = page.map(|page| page.through);
+            looking.is_another |= page.is_none();
             looking.further = looking
                 .further
                 .max(through.filter(|through| *through > since));
@@ -178,6 +200,9 @@ impl<R: Rows> Replica<R> {
         };
         if looking.id.is_some() || !looking.asked.is_empty() || looking.again.is_some() {
             return;
+        }
+        if looking.is_beginning && looking.is_another {
+            return self.lost(hands, lost_end());
         }
         if looking.further.is_none() {
             let view = looking.view.clone();
@@ -226,7 +251,6 @@ impl<R: Rows> Replica<R> {
         self.adopting = None;
         self.log = to.incarnation;
         self.stored = to.applied;
-        self.last_block = None;
         self.is_doubted = false;
         for ticket in self.root.forget_stored() {
             hands.effects.push_back(Effect::Done(ticket, None));

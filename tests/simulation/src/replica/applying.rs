@@ -44,7 +44,9 @@ impl<R: Rows> Replica<R> {
             hands.effects.extend(told);
         }
         outcomes.extend(decided.into_iter().map(Some));
-        let transaction = hands.disk.begin(self.stored, to, change, self.bug);
+        let last = batch.last().expect("a batch has a block");
+        let block = Some((last.sequence, last.id.clone()));
+        let transaction = hands.disk.begin(self.stored, to, block, change, self.bug);
         hands.effects.push_back(Effect::Commit(transaction));
         self.hold_outcomes(outcomes);
         if self.bug == Some(Bug::AccountedBeforeCommit) {
@@ -82,7 +84,7 @@ impl<R: Rows> Replica<R> {
                 self.applied(hands, &batch);
             }
             Follow::Paused
-            | Follow::Viewing(_)
+            | Follow::Viewing { .. }
             | Follow::Looking(_)
             | Follow::Paging { .. }
             | Follow::FillingIn { .. }
@@ -92,8 +94,6 @@ impl<R: Rows> Replica<R> {
 
     fn applied(&mut self, hands: &mut Hands<'_, R>, batch: &[Rc<StoredBlock>]) {
         let to = end(batch);
-        let last = batch.last().expect("a batch has a block");
-        self.last_block = Some((last.sequence, last.id.clone()));
         let entries = self.entries(batch);
         let outcomes = self.take_outcomes();
         let positions = entries.iter().map(|(position, _)| *position);

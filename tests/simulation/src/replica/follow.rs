@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Instant;
 
-use yoshi_protocol::Position;
+use yoshi_protocol::{Incarnation, Position};
 use yoshi_replica::View;
 
 use super::adopt::Looking;
@@ -27,7 +27,11 @@ pub(super) enum Follow {
     /// It is tried again after a pause.
     Paused,
     /// The stream was asked.
-    Viewing(u64),
+    Viewing {
+        token: u64,
+        /// The last block that it had taken from this process before.
+        taken: Option<(Incarnation, u64)>,
+    },
     /// The stream is the right one: is all of it there?
     Looking(Looking),
     /// A neighbour was asked for a page; of a log that is continued, nothing
@@ -54,7 +58,7 @@ impl Follow {
     pub(super) fn words(&self) -> String {
         match self {
             Self::Paused => "pauses".to_owned(),
-            Self::Viewing(_) => "asks the stream".to_owned(),
+            Self::Viewing { .. } => "asks the stream".to_owned(),
             Self::Looking(_) => "looks whether the stream is whole".to_owned(),
             Self::Paging { .. } => "asks a neighbour".to_owned(),
             Self::FillingIn { .. } => "fills in".to_owned(),
@@ -74,7 +78,9 @@ impl Follow {
     /// Whether this question is the one that is waited for.
     fn asked(&self, token: u64) -> bool {
         match self {
-            Self::Viewing(asked) | Self::Paging { token: asked, .. } => *asked == token,
+            Self::Viewing { token: asked, .. } | Self::Paging { token: asked, .. } => {
+                *asked == token
+            }
             Self::Looking(looking) => looking.asks(token),
             Self::Paused | Self::FillingIn { .. } | Self::Adopting { .. } | Self::Reading(_) => {
                 false
@@ -98,7 +104,8 @@ pub(super) struct Reading {
 impl<R: Rows> Replica<R> {
     pub(super) fn follow_again(&mut self, hands: &mut Hands<'_, R>) {
         let token = self.call(hands, CALL);
-        self.follow = Follow::Viewing(token);
+        let taken = self.taken;
+        self.follow = Follow::Viewing { token, taken };
         hands.effects.push_back(Effect::AskView(token));
     }
 
@@ -229,7 +236,7 @@ impl<R: Rows> Replica<R> {
         let (outcomes, change) = hands.disk.rows.decide(&page.entries, self.bug);
         let transaction = hands
             .disk
-            .begin(self.stored, page.through, change, self.bug);
+            .begin(self.stored, page.through, None, change, self.bug);
         hands.effects.push_back(Effect::Commit(transaction));
         self.hold_outcomes(outcomes.into_iter().map(Some).collect());
         self.follow = Follow::FillingIn {
@@ -260,7 +267,13 @@ impl<R: Rows> Replica<R> {
         let outcomes = positions
             .zip(outcomes)
             .filter_map(|(position, outcome)| Some((position, outcome?)));
-        self.advance(hands, page.through, outcomes.collect());
+        // Where the log has lost its end, this process may wait for other blocks.
+        let told = if is_levelling {
+            Vec::new()
+        } else {
+            outcomes.collect()
+        };
+        self.advance(hands, page.through, told);
         if is_levelling {
             self.follow_again(hands);
         } else {

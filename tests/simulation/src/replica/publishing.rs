@@ -3,17 +3,19 @@
 //!
 //! [`Fate`]: yoshi_replica::fate::Fate
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use yoshi_protocol::Incarnation;
+use yoshi_protocol::{Incarnation, Position};
 use yoshi_replica::View;
 use yoshi_replica::fate::Settled;
 
+use super::adopt::LOOK;
 use super::{CALL, Effect, Hands, Replica, Timer};
 use crate::bug::Bug;
 use crate::clock::{MILLI, Micros, SECOND};
 use crate::disk::Rows;
-use crate::message::Published;
+use crate::message::{Page, Published};
 
 const RETRY_FIRST: Micros = 20 * MILLI;
 const RETRY_LONGEST: Micros = 2 * SECOND;
@@ -39,6 +41,8 @@ enum Step {
         look: Look,
         applied: u64,
     },
+    /// The same: has another server applied more of it than it holds?
+    Asking(Asking),
     /// The same: the root's last block in it.
     Looking { token: u64, look: Look, first: u64 },
     /// Sent.
@@ -47,6 +51,22 @@ enum Step {
     Settling(u64),
     /// It is sent again after a pause.
     Pausing,
+}
+
+impl Step {
+    fn has_asked_all(&self) -> bool {
+        matches!(self, Self::Asking(asking) if asking.asked.is_empty() && asking.again.is_none())
+    }
+}
+
+/// How far the other servers are.
+struct Asking {
+    asked: BTreeSet<u64>,
+    look: Look,
+    view: View,
+    further: Option<Position>,
+    /// The second look at the stream, once somebody is further than the first.
+    again: Option<u64>,
 }
 
 /// What is known of the log that blocks go into.
@@ -147,6 +167,7 @@ impl<R: Rows> Replica<R> {
     /// The stream told where it stands: is it the log that this server's
     /// database was filled from, with everything that it has applied?
     pub(super) fn publisher_viewed(&mut self, hands: &mut Hands<'_, R>, token: u64, view: &View) {
+        self.viewed_again(hands, token, view);
         let Some(Step::Viewing {
             token: asked,
             look,
@@ -162,6 +183,79 @@ impl<R: Rows> Replica<R> {
         if view.incarnation != look.log || view.last < applied {
             return self.again_later(hands);
         }
+        let mut asking = Asking {
+            asked: BTreeSet::new(),
+            look,
+            view: view.clone(),
+            further: None,
+            again: None,
+        };
+        let since = Position::end_of_block(view.last);
+        for peer in hands.disk.known.clone() {
+            let token = self.call(hands, LOOK);
+            asking.asked.insert(token);
+            hands
+                .effects
+                .push_back(Effect::AskPage { token, peer, since });
+        }
+        self.step(Step::Asking(asking));
+        self.asked_all(hands);
+    }
+
+    /// A neighbour told the publisher how far it is, or did not in time.
+    pub(super) fn publisher_page(
+        &mut self,
+        hands: &mut Hands<'_, R>,
+        token: u64,
+        page: Option<&Page>,
+    ) {
+        let step = self.publishing.as_mut().map(|block| &mut block.step);
+        let Some(Step::Asking(asking)) = step else {
+            return;
+        };
+        if asking.asked.remove(&token) {
+            let since = Position::end_of_block(asking.view.last);
+            let through = page.map(|page| page.through);
+            let further = through.filter(|through| *through > since);
+            asking.further = asking.further.max(further);
+            self.asked_all(hands);
+        }
+    }
+
+    fn asked_all(&mut self, hands: &mut Hands<'_, R>) {
+        let step = self.publishing.as_ref().map(|block| &block.step);
+        let Some(Step::Asking(asking)) = step.filter(|step| step.has_asked_all()) else {
+            return;
+        };
+        if asking.further.is_none() {
+            let (look, view) = (asking.look, asking.view.clone());
+            return self.is_whole(hands, look, &view);
+        }
+        let token = self.call(hands, CALL);
+        let step = self.publishing.as_mut().map(|block| &mut block.step);
+        if let Some(Step::Asking(asking)) = step {
+            asking.again = Some(token);
+        }
+        hands.effects.push_back(Effect::AskView(token));
+    }
+
+    fn viewed_again(&mut self, hands: &mut Hands<'_, R>, token: u64, again: &View) {
+        let step = self.publishing.as_ref().map(|block| &block.step);
+        let Some(Step::Asking(asking)) = step else {
+            return;
+        };
+        if asking.again != Some(token) {
+            return;
+        }
+        let (look, view) = (asking.look, asking.view.clone());
+        let further = asking.further.map_or(0, |further| further.sequence());
+        if again.incarnation != view.incarnation || again.last < further {
+            return self.again_later(hands);
+        }
+        self.is_whole(hands, look, &view);
+    }
+
+    fn is_whole(&mut self, hands: &mut Hands<'_, R>, look: Look, view: &View) {
         if self.ground.log != view.incarnation {
             self.ground.log = view.incarnation;
             self.fate.forget();
@@ -261,6 +355,7 @@ impl<R: Rows> Replica<R> {
                 }
             }
             Step::Viewing { .. }
+            | Step::Asking(_)
             | Step::Looking { .. }
             | Step::Sent(_)
             | Step::Settling(_)
@@ -269,6 +364,8 @@ impl<R: Rows> Replica<R> {
     }
 
     pub(super) fn publish_call_failed(&mut self, hands: &mut Hands<'_, R>, token: u64) {
+        // Silence of a neighbour proves nothing.
+        self.publisher_page(hands, token, None);
         let Some(publishing) = &self.publishing else {
             return;
         };
@@ -279,7 +376,10 @@ impl<R: Rows> Replica<R> {
                 self.fate.stored(next);
                 self.block_stored(hands, next);
             }
-            Step::Viewing { token: asked, .. }
+            Step::Asking(Asking {
+                again: Some(asked), ..
+            })
+            | Step::Viewing { token: asked, .. }
             | Step::Looking { token: asked, .. }
             | Step::Sent(asked)
             | Step::Settling(asked)
@@ -288,6 +388,7 @@ impl<R: Rows> Replica<R> {
                 self.unknown(hands);
             }
             Step::Viewing { .. }
+            | Step::Asking(_)
             | Step::Looking { .. }
             | Step::Sent(_)
             | Step::Settling(_)
@@ -297,6 +398,7 @@ impl<R: Rows> Replica<R> {
 
     fn block_stored(&mut self, hands: &mut Hands<'_, R>, sequence: u64) {
         self.publishing = None;
+        self.taken = Some((self.ground.log, sequence));
         self.root.stored(sequence, hands.now);
         if self.ground.log != self.log {
             for ticket in self.root.forget_stored() {

@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use yoshi_protocol::{Incarnation, Position, ServerId};
+use yoshi_replica::lineage::is_beginning;
 use yoshi_replica::{Standing, View};
 
 use super::{CALL, Effect, Hands, Replica, Timer};
@@ -22,10 +23,23 @@ pub(super) struct Watching {
     /// hold that; and which log was followed.
     before: Vec<(ServerId, Position)>,
     log: Option<Incarnation>,
+    /// The last block that it had taken from this process before it was asked.
+    taken: Option<(Incarnation, u64)>,
     /// Servers that seem to be past the stream's end were asked so.
     ahead: Vec<u64>,
     /// What was the tail when it was asked.
     tail: Option<u64>,
+    /// Neither the database nor the stream held anything.
+    is_beginning: bool,
+}
+
+/// What is waited for between two looks.
+#[derive(Debug, Default)]
+pub(super) struct Pausing {
+    /// The timer of the next look.
+    next: u64,
+    /// Somebody was heard of since the latest look began.
+    hears_more: bool,
 }
 
 impl<R: Rows> Replica<R> {
@@ -36,10 +50,35 @@ impl<R: Rows> Replica<R> {
             asked: Some((token, hands.now)),
             before: peers.collect(),
             log: self.is_trusted.then_some(self.log),
+            taken: self.taken,
             ahead: Vec::new(),
             tail: None,
+            is_beginning: false,
         };
+        self.pausing.hears_more = false;
         hands.effects.push_back(Effect::AskView(token));
+    }
+
+    /// The pause before the next look is over.
+    pub(super) fn look_at_tail(&mut self, hands: &mut Hands<'_, R>, timer: u64) {
+        if self.pausing.next == timer {
+            self.ask_tail(hands);
+        }
+    }
+
+    /// While the database is empty, whoever is heard of may know better what
+    /// the log is: they are asked before it serves.
+    pub(super) fn hears_more(&mut self, hands: &mut Hands<'_, R>) {
+        self.pausing.hears_more = true;
+        if self.applied == Position::ZERO && self.watching.asked.is_none() {
+            self.look_after(hands, 0);
+        }
+    }
+
+    fn look_after(&mut self, hands: &mut Hands<'_, R>, pause: Micros) {
+        self.pausing.next = self.token();
+        let timer = Timer::Standing(self.pausing.next);
+        hands.effects.push_back(Effect::After(pause, timer));
     }
 
     pub(super) fn saw_tail(&mut self, hands: &mut Hands<'_, R>, token: u64, view: &View) {
@@ -49,13 +88,18 @@ impl<R: Rows> Replica<R> {
         let Some(log) = self.watching.log else {
             return self.stands(hands, None);
         };
-        if view.incarnation != log {
+        let taken = self.watching.taken;
+        let is_lost = taken.is_some_and(|(of, sequence)| of == log && sequence > view.last);
+        if view.incarnation != log || is_lost {
             self.look_again(hands);
             return self.stands(hands, None);
         }
         self.watching.tail = Some(view.last);
+        self.watching.is_beginning = is_beginning(self.applied, view);
+        let asks_all = self.watching.is_beginning;
         let before = std::mem::take(&mut self.watching.before).into_iter();
-        for (peer, _) in before.filter(|(_, applied)| applied.sequence() > view.last) {
+        let ahead = before.filter(|(_, applied)| asks_all || applied.sequence() > view.last);
+        for (peer, _) in ahead {
             // Its position may be one of another log.
             let token = self.call(hands, SECOND);
             self.watching.ahead.push(token);
@@ -77,6 +121,12 @@ impl<R: Rows> Replica<R> {
         }
         let tail = self.watching.tail.unwrap_or_default();
         let since = Position::end_of_block(tail);
+        if page.is_none() && self.watching.is_beginning {
+            // It follows another log.
+            self.confirmed = None;
+            self.look_again(hands);
+            return self.stands(hands, None);
+        }
         if page.is_some_and(|page| page.through > since) {
             self.look_again(hands);
             return self.stands(hands, None);
@@ -129,9 +179,8 @@ impl<R: Rows> Replica<R> {
         {
             self.standing = standing;
         }
-        hands
-            .effects
-            .push_back(Effect::After(pause, Timer::Standing));
+        let at_once = self.pausing.hears_more && self.applied == Position::ZERO;
+        self.look_after(hands, if at_once { 0 } else { pause });
     }
 }
 

@@ -1,6 +1,8 @@
 //! The way of a message: through the hub, over links that may be cut, and in
 //! some runs lost, doubled, or late.
 
+use yoshi_protocol::ServerId;
+
 use crate::clock::{MILLI, Micros, SECOND};
 use crate::message::{Addr, Message};
 use crate::plan::Network;
@@ -41,6 +43,21 @@ impl World {
             }
         }
         self.deliver(from, to, message);
+    }
+
+    /// To a server's subject. Of one that does not run, NATS tells whoever asks.
+    pub(super) fn send_to_server(&mut self, from: Addr, server: ServerId, message: Message) {
+        let to = self.servers.get(&server).copied();
+        match (to.filter(|to| self.machines[to].up), message) {
+            (Some(to), message) => self.send(from, to, message),
+            (None, Message::AskPage { from, token, .. }) => {
+                let is_heard = self.hub_up && self.machine(from).cut_from == 0;
+                if is_heard {
+                    self.send(Addr::Hub, from, Message::NobodyThere { token });
+                }
+            }
+            (None, _) => {}
+        }
     }
 
     fn deliver(&mut self, from: Addr, to: Addr, message: Message) {

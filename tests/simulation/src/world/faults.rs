@@ -2,11 +2,15 @@
 
 use crate::balancer::Balancer;
 use crate::bug::Bug;
+use crate::clock::{Micros, SECOND};
 use crate::disk::Disk;
 use crate::message::Addr;
 use crate::node::Timer;
 use crate::plan::Fault;
 use crate::world::{Event, World};
+
+/// When a process that could not start is started again.
+const START_AGAIN: Micros = SECOND;
 
 impl World {
     pub(super) fn fault(&mut self, index: usize) {
@@ -60,7 +64,7 @@ impl World {
                 }
             }
         }
-        self.schedule.after(fault.lasts(), Event::Heal(index));
+        self.schedule.after(fault.heals(), Event::Heal(index));
     }
 
     pub(super) fn start_hub(&mut self) {
@@ -159,8 +163,9 @@ impl World {
     }
 
     fn wipe(&mut self, node: Addr) {
-        let lost = self.servers.extract_if(.., |_, addr| *addr == node);
-        self.history.wiped.extend(lost.map(|(id, _)| id));
+        let lost = self.servers.iter().filter(|(_, addr)| **addr == node);
+        self.history.wiped.extend(lost.map(|(id, _)| *id));
+        self.servers.retain(|_, addr| *addr != node);
         let id = self.new_identity(node);
         match node {
             Addr::Ms(index) => self.homes[index].driver.disk = Disk::new(id),
@@ -169,7 +174,29 @@ impl World {
         }
     }
 
+    /// Whether a process with an empty database can ask which log there is.
+    fn tells_the_log(&self, node: Addr) -> bool {
+        let is_empty_and_there = match node {
+            Addr::Ms(index) => {
+                let disk = &self.homes[index].driver.disk;
+                (disk.cursor.is_none(), self.tasks.is_there)
+            }
+            Addr::Rs(index) => {
+                let disk = &self.registrars[index].driver.disk;
+                (disk.cursor.is_none(), self.accounts.is_there)
+            }
+            Addr::Lb(_) | Addr::Client(_) | Addr::Hub => return true,
+        };
+        match is_empty_and_there {
+            (false, _) => true,
+            (true, is_there) => is_there && self.hub_up && self.without_quorum == 0,
+        }
+    }
+
     pub(super) fn start(&mut self, node: Addr) {
+        if !self.tells_the_log(node) {
+            return self.schedule.after(START_AGAIN, Event::Start(node));
+        }
         let machine = self.machine(node);
         if machine.up {
             return;

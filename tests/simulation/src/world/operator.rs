@@ -11,10 +11,12 @@ use yoshi_replica::Lineage;
 
 use crate::bug::Bug;
 use crate::clock::{MILLI, Micros, SECOND};
+use crate::disk::Disk;
 use crate::message::Addr;
+use crate::tasks::Tasks;
 use crate::world::{Event, World};
 
-/// How long it takes the operator to notice.
+/// How long it takes the operator to notice, and the pause between two looks afterwards.
 const NOTICES: Micros = 4 * SECOND;
 /// The pause between two tries.
 const AGAIN: Micros = SECOND;
@@ -30,10 +32,18 @@ pub(crate) enum Operator {
     /// Nothing is known to be wrong.
     #[default]
     Idle,
+    /// Nobody misses anything of a log that was lost; somebody may yet.
+    Watching,
     /// The log is to be recovered.
     Recovering,
     /// The lost stream is removed; nothing may move any more.
     Settling { first_sequence: u64, last: Places },
+}
+
+/// How far a server's database holds its log (`Handle::held`).
+fn held(disk: &Disk<Tasks>, (log, known): (Incarnation, Position)) -> Position {
+    let stored = disk.cursor.filter(|cursor| cursor.incarnation == log);
+    stored.map_or(known, |cursor| cursor.applied.max(known))
 }
 
 impl World {
@@ -52,7 +62,7 @@ impl World {
     }
 
     pub(super) fn is_recovering(&self) -> bool {
-        !matches!(self.operator, Operator::Idle)
+        !matches!(self.operator, Operator::Idle | Operator::Watching)
     }
 
     /// The reports of the servers that run and can be reached.
@@ -69,7 +79,8 @@ impl World {
             .collect();
         let report = |(index, home): (usize, &crate::home::Home)| {
             let replica = home.driver.replica.as_ref()?;
-            let (stream, applied) = replica.held();
+            let stream = replica.held().0;
+            let applied = held(&home.driver.disk, replica.held());
             let now = self.machines[&Addr::Ms(index)]
                 .clock
                 .instant(self.schedule.now());
@@ -104,7 +115,7 @@ impl World {
         let reports = self.reports();
         match std::mem::take(&mut self.operator) {
             Operator::Idle => {}
-            Operator::Recovering => self.begin_recovery(&reports),
+            Operator::Watching | Operator::Recovering => self.begin_recovery(&reports),
             Operator::Settling {
                 first_sequence,
                 last,
@@ -129,7 +140,10 @@ impl World {
                 self.schedule.after(STILL_FOR, Event::Operate);
             }
             // Nothing was lost that anybody had applied; or not all have found out.
-            Err(No::Healthy | No::Adopting | No::Empty) if self.all_have_the_log(reports) => {}
+            Err(No::Healthy | No::Adopting | No::Empty) if self.all_have_the_log(reports) => {
+                self.operator = Operator::Watching;
+                self.schedule.after(NOTICES, Event::Operate);
+            }
             Err(_) => {
                 self.operator = Operator::Recovering;
                 self.schedule.after(AGAIN, Event::Operate);

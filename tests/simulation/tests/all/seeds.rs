@@ -32,16 +32,9 @@ fn replay(system: System, seed: u64) -> Verdict {
     verdict
 }
 
-fn seeds(system: System, count: u64) {
-    if let Some(seed) = number("YOSHI_SIM_SEED") {
-        let verdict = replay(system, seed);
-        println!("{system:?} seed {seed}: {verdict:#?}");
-        assert!(verdict.violations.is_empty(), "{system:?} seed {seed}");
-        return;
-    }
-    let count = number("YOSHI_SIM_SEEDS").unwrap_or(count);
+/// Runs the seeds below `count` on all cores, some of them twice.
+fn run_below(system: System, count: u64) -> Vec<(u64, Verdict)> {
     let next = AtomicU64::new(0);
-    let begun = Instant::now();
     let work = || {
         let mut verdicts = Vec::new();
         loop {
@@ -49,26 +42,27 @@ fn seeds(system: System, count: u64) {
             if seed >= count {
                 return verdicts;
             }
-            // Some are run twice, so that a run that does not replay is found here.
-            let once = !seed.is_multiple_of(50);
-            verdicts.push((
-                seed,
-                if once {
-                    run(system, seed, None)
-                } else {
-                    replay(system, seed)
-                },
-            ));
+            // So that a run that does not replay is found here.
+            let twice = seed.is_multiple_of(50);
+            let verdict = match twice {
+                true => replay(system, seed),
+                false => run(system, seed, None),
+            };
+            verdicts.push((seed, verdict));
         }
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let verdicts: Vec<_> = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         workers
             .into_iter()
             .flat_map(|worker| worker.join().expect("no worker panics"))
             .collect()
-    });
+    })
+}
+
+/// Prints the first runs that broke a promise. Answers how many did.
+fn failed(system: System, verdicts: &[(u64, Verdict)]) -> usize {
     let mut failed: Vec<_> = verdicts
         .iter()
         .filter(|(_, verdict)| !verdict.violations.is_empty())
@@ -78,34 +72,49 @@ fn seeds(system: System, count: u64) {
         println!("{system:?} seed {seed}: {:#?}", verdict.violations);
         println!("replay: YOSHI_SIM_SEED={seed} cargo test -p yoshi-simulation");
     }
+    failed.len()
+}
+
+/// What all runs did beside sending.
+fn variety(verdicts: &[(u64, Verdict)]) -> Variety {
+    let of = |of: fn(&Variety) -> usize| -> usize {
+        verdicts
+            .iter()
+            .map(|(_, verdict)| of(&verdict.variety))
+            .sum()
+    };
+    Variety {
+        changes: of(|variety| variety.changes),
+        conflicts: of(|variety| variety.conflicts),
+        refusals: of(|variety| variety.refusals),
+        queued: of(|variety| variety.queued),
+        recoveries: of(|variety| variety.recoveries),
+    }
+}
+
+fn seeds(system: System, count: u64) {
+    if let Some(seed) = number("YOSHI_SIM_SEED") {
+        let verdict = replay(system, seed);
+        println!("{system:?} seed {seed}: {verdict:#?}");
+        assert!(verdict.violations.is_empty(), "{system:?} seed {seed}");
+        return;
+    }
+    let count = number("YOSHI_SIM_SEEDS").unwrap_or(count);
+    let begun = Instant::now();
+    let verdicts = run_below(system, count);
+    let failed = failed(system, &verdicts);
     let sum =
         |of: fn(&Verdict) -> u64| verdicts.iter().map(|(_, verdict)| of(verdict)).sum::<u64>();
-    let invalid = verdicts
-        .iter()
-        .filter(|(_, verdict)| !verdict.is_valid())
-        .count() as u64;
+    let invalid = sum(|verdict| u64::from(!verdict.is_valid()));
     println!(
-        "{system:?}: {count} seeds in {:.1} s, {} events, {} successes, {} reads, {invalid} invalid, {} failed",
+        "{system:?}: {count} seeds in {:.1} s, {} events, {} successes, {} reads, {invalid} invalid, {failed} failed",
         begun.elapsed().as_secs_f64(),
         sum(|verdict| verdict.events),
         sum(|verdict| verdict.successes as u64),
         sum(|verdict| verdict.reads as u64),
-        failed.len(),
     );
     if system == System::Tasks {
-        let of = |of: fn(&Variety) -> usize| -> usize {
-            verdicts
-                .iter()
-                .map(|(_, verdict)| of(&verdict.variety))
-                .sum()
-        };
-        let variety = Variety {
-            changes: of(|variety| variety.changes),
-            conflicts: of(|variety| variety.conflicts),
-            refusals: of(|variety| variety.refusals),
-            queued: of(|variety| variety.queued),
-            recoveries: of(|variety| variety.recoveries),
-        };
+        let variety = variety(&verdicts);
         println!("{variety:?}");
         let rarest = variety
             .conflicts
@@ -113,11 +122,7 @@ fn seeds(system: System, count: u64) {
             .min(variety.recoveries);
         assert!(count < 100 || rarest > 0, "something was not tried");
     }
-    assert!(
-        failed.is_empty(),
-        "{} of {count} seeds failed",
-        failed.len()
-    );
+    assert!(failed == 0, "{failed} of {count} seeds failed");
     assert!(
         invalid * 100 <= count * INVALID_PERCENT_MAX,
         "{invalid} of {count} runs prove nothing"

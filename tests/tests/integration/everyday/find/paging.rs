@@ -185,7 +185,7 @@ async fn every_server_finds_the_same() {
         let task = NewTask {
             body: ["Ärger", "Freude"][number % 2].to_owned(),
             importance: u8::try_from(number % 10).unwrap(),
-            ..NewTask::new(format!("task {number}"), vec![ben.name.clone()])
+            ..NewTask::new(format!("task n{number}"), vec![ben.name.clone()])
         };
         let task = yoshi_client::Outgoing::new(task).unwrap();
         known = ana.send_outgoing(&client, &task).await.position;
@@ -193,7 +193,8 @@ async fn every_server_finds_the_same() {
     let mut found: BTreeMap<&str, Vec<Vec<TaskId>>> = BTreeMap::new();
     for name in MESSAGE_SERVERS {
         let server = system.id(name).await;
-        for filter in [Filter::default(), text("arger"), text("task 1")] {
+        // No digit alone: the people's names hold some at random, and are searched too.
+        for filter in [Filter::default(), text("arger"), text("n1")] {
             let (mut before, mut ids) = (None, Vec::new());
             loop {
                 let request = FindTasks {
