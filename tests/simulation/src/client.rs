@@ -307,12 +307,7 @@ impl Client {
         self.numbers += 1;
         let number = self.numbers;
         self.attempts.insert(number, purpose);
-        let within = if self.index % 4 == 3 {
-            PATIENT
-        } else {
-            ATTEMPT
-        };
-        context.after(within, Timer::Attempt(number));
+        context.after(ATTEMPT, Timer::Attempt(number));
         Request {
             from: Addr::Client(self.index),
             number,
