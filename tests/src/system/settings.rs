@@ -22,14 +22,14 @@ pub struct SystemSettings {
     /// Every server has a small Postgres of its own, instead of a database in a shared one.
     pub postgres_each: bool,
     /// Connections of servers to NATS and Postgres, and between the nodes of
-    /// NATS, lead through proxies; see [`System::link`].
+    /// NATS, lead through proxies; see `System::link`.
     pub proxied: bool,
     /// Message servers' Postgres and nodes of NATS keep their data on disks of
-    /// their own, `ms1` and `nats1` for example; see [`System::disk`].
+    /// their own, `ms1` and `nats1` for example; see `System::disk`.
     pub disks: bool,
     /// NATS acknowledges what is not on disk yet; servers must be told to let it pass.
     pub unsynced: bool,
-    /// Servers have wall clocks of their own; see [`System::clock`].
+    /// Servers have wall clocks of their own; see `System::clock`.
     pub clocks: bool,
 }
 
