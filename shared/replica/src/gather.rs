@@ -5,7 +5,9 @@
 //! their next ones: a block that goes a moment before them leaves half of
 //! everybody behind, and there are twice as many blocks to apply. So a block
 //! that holds clearly fewer entries than are usually on their way waits for the
-//! others, but never for long. A lone sender is all there is: nobody waits.
+//! others, but never for long. A lone sender is all there is, and does not wait:
+//! but for some blocks after a crowd has left, and while entries of others stay
+//! unaccounted for behind a slow server, which count as on their way.
 //! Pure: time is passed in.
 
 use std::time::{Duration, Instant};
