@@ -18,11 +18,15 @@ use crate::store::find::Error;
 use crate::store::find::fill::{self, Batch, Findable, Unindexed};
 
 /// What comes within so long after an entry goes into the same batch.
-const GATHER: Duration = Duration::from_millis(250);
-/// While others write, the index gets one part of the time in so many.
-const SHARE: u32 = 10;
+const GATHER: Duration = Duration::from_secs(1);
+/// While others write, the index gets one part of the time in so many: it costs
+/// a server about as much as the task itself did.
+const SHARE: u64 = 20;
+/// Blocks of the log by which it may lag: the nearer, the greater its share, until
+/// it has no pauses. Some minutes of a busy log.
+const LAG_BLOCKS_MAX: u64 = 50_000;
 /// No pause is longer.
-const PAUSE_MAX: Duration = Duration::from_secs(2);
+const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// The pause after a failure.
 const RETRY: Duration = Duration::from_secs(1);
 /// How often an index that is complete is looked at: it may have been emptied.
@@ -120,9 +124,8 @@ impl Filling {
             metrics::gauge!("yoshi_search_indexed").set(indexed.0 as f64);
             if indexed < applied {
                 let others_write = self.applied.has_changed().unwrap_or(false);
-                let pause = started.elapsed() * (SHARE - 1);
                 if others_write {
-                    self.pause(pause.clamp(GATHER, PAUSE_MAX)).await;
+                    self.pause(pause(started.elapsed(), indexed, applied)).await;
                 }
             } else if self.idle(applied).await.is_break() {
                 return;
@@ -181,6 +184,15 @@ impl Filling {
         metrics::counter!("yoshi_search_tasks_total").increment(read.tasks.len() as u64);
         Ok(read.through)
     }
+}
+
+/// How long senders have the database to themselves after a batch that took so
+/// long, while the index reaches up to `indexed` and the log to `applied`.
+fn pause(took: Duration, indexed: Position, applied: Position) -> Duration {
+    let lag = applied.sequence().saturating_sub(indexed.sequence());
+    let share = LAG_BLOCKS_MAX.saturating_sub(lag) as f64 / LAG_BLOCKS_MAX as f64;
+    let pause = took.mul_f64((SHARE - 1) as f64 * share);
+    pause.min(PAUSE_MAX)
 }
 
 /// A batch, read.
@@ -253,5 +265,22 @@ pub(super) const fn kind_number(kind: Kind) -> i16 {
         Kind::Review => 3,
         Kind::Read => 4,
         Kind::Note => 5,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_index_leaves_senders_most_of_the_time_until_it_lags() {
+        let took = Duration::from_millis(100);
+        let behind = |blocks| pause(took, Position::ZERO, Position::end_of_block(blocks));
+        assert!(behind(1) > took * 18, "{:?}", behind(1));
+        assert!(behind(LAG_BLOCKS_MAX / 2) < took * 10);
+        assert_eq!(behind(LAG_BLOCKS_MAX), Duration::ZERO);
+        assert_eq!(behind(u64::MAX >> 20), Duration::ZERO);
+        let slow = pause(PAUSE_MAX, Position::ZERO, Position::end_of_block(1));
+        assert_eq!(slow, PAUSE_MAX);
     }
 }

@@ -88,6 +88,25 @@ impl Words {
 
 /// Hands out each word of a text, in order.
 fn split(text: &str, mut take: impl FnMut(&str)) {
+    for part in text.split_ascii_whitespace() {
+        // Most of what most people write needs no tables.
+        match part.is_ascii() {
+            true => split_ascii(part, &mut take),
+            false => split_any(part, &mut take),
+        }
+    }
+}
+
+fn split_ascii(text: &str, take: &mut impl FnMut(&str)) {
+    for word in text.split(|char: char| !char.is_ascii_alphanumeric()) {
+        if !word.is_empty() {
+            let word = &word[..word.len().min(WORD_CHARS_MAX)];
+            take(&word.to_ascii_lowercase());
+        }
+    }
+}
+
+fn split_any(text: &str, take: &mut impl FnMut(&str)) {
     let plain = text.nfkd().filter(|char| !is_accent(*char)).nfc();
     let mut word = String::new();
     let mut chars = 0;
@@ -138,6 +157,7 @@ fn is_unspaced(char: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn words(text: &str) -> Vec<String> {
         let mut words = Vec::new();
@@ -167,6 +187,17 @@ mod tests {
             assert_eq!(words(text), expected, "{text}");
         }
         assert_eq!(words(&"x".repeat(100)), ["x".repeat(WORD_CHARS_MAX)]);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_in_ascii_makes_no_difference(
+            text in "([ -~]{0,80}|[ \t\n]|[éß東ｗ\u{301}\u{a0}\u{93f}x]){0,9}"
+        ) {
+            let mut expected = Vec::new();
+            split_any(&text, &mut |word: &str| expected.push(word.to_owned()));
+            prop_assert_eq!(words(&text), expected);
+        }
     }
 
     #[test]
