@@ -46,6 +46,13 @@ pub enum Bug {
     AdoptsUnlevelled,
     /// The log that continues a lost one gives out the same sequences again.
     SequencesReused,
+    /// A restart forgets which block was applied last, only its place is known.
+    LastBlockForgotten,
+    /// Where the log begins after what a database holds, a neighbour's word is taken for
+    /// what follows, whatever came before.
+    HeadUnchecked,
+    /// A root asks nobody whether the stream lacks what others have applied.
+    RootAsksNobody,
     /// A primary registration server goes on after its lease has ended.
     PrimaryOutlivesLease,
     /// The accounts log takes entries of a deposed primary.
@@ -54,7 +61,7 @@ pub enum Bug {
 
 impl Bug {
     /// Those of message servers, load balancers and the tasks log.
-    pub const TASKS: [Self; 21] = [
+    pub const TASKS: [Self; 24] = [
         Self::AccountedBeforeCommit,
         Self::AccountedOnReceipt,
         Self::NoEpochCheck,
@@ -76,6 +83,9 @@ impl Bug {
         Self::RecoveredFromAny,
         Self::AdoptsUnlevelled,
         Self::SequencesReused,
+        Self::LastBlockForgotten,
+        Self::HeadUnchecked,
+        Self::RootAsksNobody,
     ];
     /// Those of registration servers and the accounts log.
     pub const ACCOUNTS: [Self; 2] = [Self::PrimaryOutlivesLease, Self::AnyPrimaryWrites];

@@ -46,6 +46,9 @@ impl<R: Rows> Driver<R> {
         let life = Incarnation(context.random.uuid());
         if self.is_restarted() {
             self.disk.rows.restarted(self.bug);
+            if self.bug == Some(Bug::LastBlockForgotten) {
+                self.disk.block = None;
+            }
         }
         let numbers = self.numbers();
         let mut effects = VecDeque::new();

@@ -4,15 +4,18 @@
 use std::collections::BTreeMap;
 
 use uuid::Uuid;
+use yoshi_protocol::message::roster::NewPrimReg;
 use yoshi_protocol::{AccountName, ErrorCode};
 
 use crate::clock::{MILLI, Micros, SECOND};
 use crate::message::{AccountAnswer, AccountAsk, Addr, Message};
-use crate::node::{Context, Timer};
+use crate::node::{Context, Out, Timer};
 
 const ATTEMPT: Micros = 4 * SECOND;
 const RETRY_FIRST: Micros = 50 * MILLI;
 const RETRY_LONGEST: Micros = SECOND;
+/// Requests that go anywhere, as they do where a load balancer knows no better.
+const ASTRAY_PERCENT: u64 = 20;
 
 /// What people saw, and what is wrong with it.
 #[derive(Debug, Default)]
@@ -21,9 +24,9 @@ pub(crate) struct Ledger {
     pub(crate) passwords: BTreeMap<AccountName, u64>,
     /// A change whose outcome is not known, with its password.
     pub(crate) open: BTreeMap<AccountName, u64>,
-    /// Changes that were reported done.
+    /// Changes that were reported done before everything had healed.
     pub(crate) changes: usize,
-    /// Checks of a password that were answered.
+    /// Checks of a password that were answered before.
     pub(crate) checks: usize,
     /// What is wrong.
     pub(crate) violations: Vec<String>,
@@ -49,7 +52,11 @@ pub(crate) struct Person {
     last: Micros,
     asking: Option<Asking>,
     number: u64,
-    /// The server that was primary when last asked.
+    /// The primary, by its own word: the load balancers hear it and send everybody there.
+    primary: Option<NewPrimReg>,
+    /// It was asked in vain.
+    is_doubted: bool,
+    /// The server that is asked while no primary is known.
     server: usize,
     passwords: u64,
     /// Whether the last operation, after everything healed, is done.
@@ -74,6 +81,8 @@ impl Person {
             last,
             asking: None,
             number: 0,
+            primary: None,
+            is_doubted: false,
             server: 0,
             passwords: 0,
             finished: false,
@@ -101,12 +110,23 @@ impl Person {
         message: Message,
         ledger: &mut Ledger,
     ) {
-        let Message::AccountAnswer { number, answer } = message else {
-            return;
-        };
-        // An answer to an earlier attempt may come late.
-        if number == self.number && self.asking.is_some() {
-            self.answered(context, answer, ledger);
+        match message {
+            // An answer to an earlier attempt may come late.
+            Message::AccountAnswer { number, answer }
+                if number == self.number && self.asking.is_some() =>
+            {
+                self.answered(context, answer, ledger);
+            }
+            Message::Primary(primary) => self.heard(primary),
+            _ => {}
+        }
+    }
+
+    fn heard(&mut self, primary: NewPrimReg) {
+        let is_newer = |known: NewPrimReg| known.epoch > primary.epoch;
+        if !self.primary.is_some_and(is_newer) {
+            self.primary = Some(primary);
+            self.is_doubted = false;
         }
     }
 
@@ -163,7 +183,11 @@ impl Person {
             id: asking.id,
             ask: asking.ask.clone(),
         };
-        context.send(Addr::Rs(self.server), request);
+        let known = self.primary.filter(|_| !self.is_doubted);
+        match known.filter(|_| !context.random.percent(ASTRAY_PERCENT)) {
+            Some(primary) => context.out.push(Out::ToServer(primary.id, request)),
+            None => context.send(Addr::Rs(self.server), request),
+        }
         context.after(ATTEMPT, Timer::Attempt(self.number));
     }
 
@@ -175,7 +199,9 @@ impl Person {
         self.number += 1;
         let pause = asking.pause + context.random.between(0, asking.pause);
         asking.pause = (asking.pause * 2).min(RETRY_LONGEST);
-        self.server = context.random.index(self.servers);
+        // The others, in turn: chance alone might never find the primary.
+        self.is_doubted = true;
+        self.server = (self.server + 1) % self.servers;
         context.after(pause, Timer::Next(0));
     }
 
@@ -187,7 +213,7 @@ impl Person {
             AccountAnswer::Refused(code) if code.is_retryable() => return self.again(context),
             AccountAnswer::Refused(code) => self.refused(code, ledger),
             AccountAnswer::Valid(valid) => {
-                ledger.checks += 1;
+                ledger.checks += usize::from(context.now < self.quiet);
                 if valid != asking.expected {
                     let what = format!(
                         "I9: {:?} gave {valid} at {} from {}",
@@ -197,7 +223,7 @@ impl Person {
                 }
             }
             AccountAnswer::Done => {
-                ledger.changes += 1;
+                ledger.changes += usize::from(context.now < self.quiet);
                 if let Some(password) = ledger.open.remove(&self.account) {
                     ledger.passwords.insert(self.account.clone(), password);
                 }

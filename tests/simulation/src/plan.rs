@@ -3,6 +3,7 @@
 use crate::clock::{MILLI, Micros, SECOND};
 use crate::message::Addr;
 use crate::random::Random;
+use crate::world::restore::WAITED_FOR;
 
 /// How the network behaves between the faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +41,14 @@ pub(crate) enum Fault {
     /// NATS is killed, and its disk has lost the last blocks of the tasks log, or
     /// all of it. Somebody recovers it.
     LoseLog { tail: Option<usize>, down: Micros },
+    /// The power fails when a server alone has committed a block of which it has told
+    /// nobody. NATS comes back from an older backup, without it; the other servers write
+    /// on, perhaps until the log no longer holds what stood before; then comes that one.
+    RestoreLog {
+        node: Addr,
+        down: Micros,
+        loses_head: bool,
+    },
     /// Half of the stream's acknowledgements get lost.
     LoseAcks { lasts: Micros },
     /// NATS passes messages on, and has no leader for its logs and its bucket.
@@ -88,8 +97,19 @@ pub(crate) const BEGIN: Micros = 4 * SECOND;
 /// How long after healing the last operations begin, which must succeed.
 pub(crate) const LAST: Micros = 12 * SECOND;
 const QUIET: Micros = 2 * SECOND;
+const GAP_LONGEST: Micros = 5 * SECOND;
+/// The same of registration servers: where single messages get lost, a primary is
+/// found late, and each loss costs a client seconds.
+const ACCOUNTS_QUIET: Micros = 8 * SECOND;
+const ACCOUNTS_GAP_LONGEST: Micros = 8 * SECOND;
 /// How long it takes to recover a log, once every server is there.
 const RECOVERY: Micros = 12 * SECOND;
+
+/// Runs in a hundred in which the log is put back from an older backup at the end.
+const RESTORED_PERCENT: u64 = 15;
+
+/// Lost ends of a log in a hundred that some server has not read.
+const LAGGARD_PERCENT: u64 = 60;
 
 /// What happens once in a run at most.
 #[derive(Debug, Default)]
@@ -167,12 +187,25 @@ impl Plan {
     }
 
     fn add_faults(&mut self, random: &mut Random, nodes: &[Addr]) {
-        let mut at = BEGIN + QUIET;
+        let (quiet, gap_longest) = match self.registrars {
+            0 => (QUIET, GAP_LONGEST),
+            _ => (ACCOUNTS_QUIET, ACCOUNTS_GAP_LONGEST),
+        };
+        let mut at = BEGIN + quiet;
         let mut once = Once::default();
         let mut healed = at;
         for _ in 0..random.between(2, 7) {
-            at += random.between(200 * MILLI, 5 * SECOND);
-            let fault = self.fault(random, nodes, &mut once);
+            at += random.between(200 * MILLI, gap_longest);
+            let mut fault = self.fault(random, nodes, &mut once);
+            if let Fault::LoseLog {
+                tail: Some(_),
+                down,
+            } = &mut fault
+                && random.percent(LAGGARD_PERCENT)
+            {
+                *down = random.between(200 * MILLI, 700 * MILLI);
+                self.faults.push(laggard(random, nodes, at));
+            }
             healed = healed.max(at + fault.lasts());
             self.faults.push((at, fault));
             if let Fault::LoseQuorum { lasts } = fault
@@ -180,6 +213,17 @@ impl Plan {
             {
                 healed = healed.max(self.add_to_degraded(random, nodes, at, lasts));
             }
+        }
+        if self.servers > 0 && random.percent(RESTORED_PERCENT) {
+            // When everything works: nobody else may lack what is lost.
+            let restore = Fault::RestoreLog {
+                node: nodes[random.index(nodes.len())],
+                down: random.between(4 * SECOND, 8 * SECOND),
+                loses_head: self.keep < usize::MAX >> 1,
+            };
+            let at = healed + RECOVERY;
+            healed = at + restore.lasts();
+            self.faults.push((at, restore));
         }
         // In the order of their beginnings, as they are read.
         self.faults.sort_by_key(|(begins, _)| *begins);
@@ -281,6 +325,18 @@ impl Plan {
     }
 }
 
+/// Shortly before a log loses its end, a server hears nothing more: it does not have
+/// that end, and writes on as soon as NATS is back.
+fn laggard(random: &mut Random, nodes: &[Addr], lost: Micros) -> (Micros, Fault) {
+    let deaf = Fault::Cut {
+        node: nodes[random.index(nodes.len())],
+        from: false,
+        to: true,
+        lasts: 900 * MILLI,
+    };
+    (lost - 800 * MILLI, deaf)
+}
+
 /// What a process survives without a disk of its own.
 fn passing(random: &mut Random, node: Addr, lasts: Micros) -> Fault {
     match random.index(3) {
@@ -319,6 +375,8 @@ impl Fault {
             Self::Crash { down, .. } | Self::Wipe { down, .. } | Self::KillHub { down } => down,
             // Whoever recovers it needs everybody, for some seconds.
             Self::LoseLog { down, .. } => down + RECOVERY,
+            // Then it takes somebody to fill it anew.
+            Self::RestoreLog { down, .. } => WAITED_FOR + down + RECOVERY,
             Self::Pause { stands, .. } => stands,
             Self::Cut { lasts, .. } | Self::LoseAcks { lasts } | Self::LoseQuorum { lasts } => {
                 lasts

@@ -168,7 +168,9 @@ impl Registrar {
         let live = process.backups.live();
         let eligible = replica.standing == Standing::AtTail;
         self.tell_peers(context, live);
-        self.step(context, Step::Tick { eligible });
+        // Commits are slow here, and queries never: the database always answers promptly.
+        let prompt = true;
+        self.step(context, Step::Tick { eligible, prompt });
     }
 
     /// As primary, or nearly: the live backups. As backup: the primary.
@@ -182,6 +184,8 @@ impl Registrar {
                 let source = |id: ServerId| Peer {
                     id,
                     incarnation: Incarnation(Uuid::nil()),
+                    lost: false,
+                    stream: None,
                     applied: answered
                         .filter(|(of, _)| *of == id)
                         .map_or(Position::ZERO, |(_, applied)| applied),

@@ -7,6 +7,7 @@ mod adopt;
 mod applying;
 mod follow;
 mod outward;
+mod proof;
 mod publishing;
 mod standing;
 
@@ -155,6 +156,8 @@ pub(crate) struct Replica<R: Rows> {
     lost_before: bool,
     pause: Micros,
     neighbour_tries: usize,
+    /// The log of which this database holds the beginning, as a neighbour has shown.
+    proven_for: Option<Incarnation>,
     peers: Vec<Peer>,
     watching: Watching,
     pausing: Pausing,
@@ -210,6 +213,7 @@ impl<R: Rows> Replica<R> {
             lost_before: false,
             pause: follow::RETRY_FIRST,
             neighbour_tries: 0,
+            proven_for: None,
             peers: Vec::new(),
             watching: Watching::default(),
             pausing: Pausing::default(),

@@ -32,6 +32,8 @@ pub struct Variety {
     pub queued: usize,
     /// Logs that were lost and continued.
     pub recoveries: usize,
+    /// Servers that were filled anew, as the log was put back from an older backup.
+    pub resyncs: usize,
 }
 
 /// What came of a run.
@@ -39,7 +41,7 @@ pub struct Variety {
 pub struct Verdict {
     /// What was wrong.
     pub violations: Vec<String>,
-    /// Operations whose success was reported.
+    /// Operations whose success was reported; of accounts, before everything had healed.
     pub successes: usize,
     /// Polls and checks whose answers were held to everything acknowledged before.
     pub reads: usize,
@@ -78,6 +80,7 @@ pub fn run(system: System, seed: u64, bug: Option<Bug>) -> Verdict {
         refusals: refused(ErrorCode::NotAllowed),
         queued: history.count(|deed| deed.queued.is_some()),
         recoveries: world.recoveries,
+        resyncs: world.resyncs,
     };
     Verdict {
         violations: history
@@ -88,7 +91,7 @@ pub fn run(system: System, seed: u64, bug: Option<Bug>) -> Verdict {
             .collect(),
         successes: history.successes() + ledger.changes,
         reads: history.polls + ledger.checks,
-        reads_count: history.fresh,
+        reads_count: history.fresh || system == System::Accounts,
         variety,
         events: world.events(),
         fingerprint: world.fingerprint(),

@@ -5,6 +5,7 @@ mod delivery;
 mod faults;
 pub(crate) mod hub;
 mod operator;
+pub(crate) mod restore;
 mod stepping;
 
 use std::collections::{BTreeMap, HashMap};
@@ -15,6 +16,7 @@ use yoshi_protocol::{AccountName, Incarnation, ServerId};
 
 pub(crate) use self::hub::LEASE;
 use self::operator::Operator;
+use self::restore::Restoring;
 use crate::balancer::Balancer;
 use crate::bug::Bug;
 use crate::client::Client;
@@ -67,6 +69,8 @@ pub(crate) enum Event {
     StartHub,
     /// An operator looks after the log.
     Operate,
+    /// An operator looks after a server that has followed another history.
+    Resync,
     /// NATS tells its consumers that it is alive, and ends what has lived long enough.
     HubTick,
 }
@@ -112,6 +116,10 @@ pub(crate) struct World {
     pub(crate) operator: Operator,
     /// Logs that were lost and continued.
     pub(crate) recoveries: usize,
+    /// The log that is put back from an older backup.
+    pub(crate) restoring: Restoring,
+    /// Servers that were filled anew because of that.
+    pub(crate) resyncs: usize,
     /// Whether the logs and the bucket have no leader.
     pub(crate) without_quorum: u32,
     pub(crate) servers: BTreeMap<ServerId, Addr>,
@@ -156,6 +164,8 @@ impl World {
             acks_lost: 0,
             without_quorum: 0,
             recoveries: 0,
+            restoring: Restoring::default(),
+            resyncs: 0,
             operator: Operator::default(),
             servers: BTreeMap::new(),
             last_arrival: HashMap::new(),
@@ -285,7 +295,7 @@ impl World {
             }
             Event::Start(node) | Event::Resume(node) => node.hash(&mut self.hasher),
             Event::Fault(index) | Event::Heal(index) => index.hash(&mut self.hasher),
-            Event::StartHub | Event::HubTick | Event::Operate => {}
+            Event::StartHub | Event::HubTick | Event::Operate | Event::Resync => {}
         }
     }
 

@@ -71,6 +71,7 @@ fn private(random: &mut Random) -> Verb {
         },
         _ => Verb::Read {
             read: random.percent(50),
+            through: None,
         },
     }
 }

@@ -168,6 +168,8 @@ impl Home {
             host: String::new(),
             load: u32::try_from(process.tickets.len()).unwrap_or(u32::MAX),
             state,
+            lost: false,
+            stream: None,
             applied: replica.applied,
             stopped: false,
             incarnation: replica.life,

@@ -103,6 +103,7 @@ impl Log {
             begins: self.begins,
             first: self.first,
             last: self.last(),
+            proven: None,
         }
     }
 

@@ -44,6 +44,8 @@ impl Registrar {
                 let beat = RsHeartbeat {
                     id: self.driver.disk.id,
                     host: String::new(),
+                    lost: false,
+                    stream: None,
                     applied: replica.applied,
                     incarnation: replica.life,
                 };

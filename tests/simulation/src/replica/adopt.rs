@@ -216,11 +216,6 @@ impl<R: Rows> Replica<R> {
         hands.effects.push_back(Effect::AskView(token));
     }
 
-    fn whole(&mut self, hands: &mut Hands<'_, R>, view: View) {
-        self.trust(true);
-        self.fill_or_read(hands, view);
-    }
-
     fn adopt(&mut self, hands: &mut Hands<'_, R>, view: &View, adoption: Adoption, stored: Cursor) {
         let to = Cursor {
             incarnation: adoption.into,

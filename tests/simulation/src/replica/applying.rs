@@ -86,6 +86,7 @@ impl<R: Rows> Replica<R> {
             Follow::Paused
             | Follow::Viewing { .. }
             | Follow::Looking(_)
+            | Follow::Proving(_)
             | Follow::Paging { .. }
             | Follow::FillingIn { .. }
             | Follow::Adopting { .. } => {}

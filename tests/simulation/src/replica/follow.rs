@@ -10,6 +10,7 @@ use yoshi_protocol::{Incarnation, Position};
 use yoshi_replica::View;
 
 use super::adopt::Looking;
+use super::proof::Proving;
 use super::standing::next_sequence;
 use super::{CALL, Effect, Hands, Replica, Timer};
 use crate::bug::Bug;
@@ -34,6 +35,8 @@ pub(super) enum Follow {
     },
     /// The stream is the right one: is all of it there?
     Looking(Looking),
+    /// The stream begins after what the database holds: is that its beginning?
+    Proving(Proving),
     /// A neighbour was asked for a page; of a log that is continued, nothing
     /// after `until` is taken.
     Paging {
@@ -60,6 +63,7 @@ impl Follow {
             Self::Paused => "pauses".to_owned(),
             Self::Viewing { .. } => "asks the stream".to_owned(),
             Self::Looking(_) => "looks whether the stream is whole".to_owned(),
+            Self::Proving(_) => "compares with a neighbour".to_owned(),
             Self::Paging { .. } => "asks a neighbour".to_owned(),
             Self::FillingIn { .. } => "fills in".to_owned(),
             Self::Adopting { .. } => "takes a log up".to_owned(),
@@ -82,6 +86,7 @@ impl Follow {
                 *asked == token
             }
             Self::Looking(looking) => looking.asks(token),
+            Self::Proving(proving) => proving.token == token,
             Self::Paused | Self::FillingIn { .. } | Self::Adopting { .. } | Self::Reading(_) => {
                 false
             }
@@ -206,6 +211,7 @@ impl<R: Rows> Replica<R> {
         }
         match std::mem::replace(&mut self.follow, Follow::Paused) {
             Follow::Paging { view, until, .. } => self.take_page(hands, view, until, page),
+            Follow::Proving(proving) => self.proof_page(hands, proving, page.as_ref()),
             Follow::Looking(looking) => {
                 self.follow = Follow::Looking(looking);
                 self.told_how_far(hands, token, page.as_ref());

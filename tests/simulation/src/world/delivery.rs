@@ -109,7 +109,7 @@ impl World {
         let listeners: Vec<_> = self.machines.keys().copied().collect();
         for to in listeners {
             let hears = match message {
-                Message::Primary(_) => matches!(to, Addr::Rs(_) | Addr::Lb(_)),
+                Message::Primary(_) => matches!(to, Addr::Rs(_) | Addr::Client(_)),
                 _ => matches!(to, Addr::Ms(_) | Addr::Lb(_)),
             };
             if hears {

@@ -16,6 +16,11 @@ impl World {
     pub(super) fn fault(&mut self, index: usize) {
         let fault = self.plan.faults[index].1;
         match fault {
+            Fault::Crash { node, .. } | Fault::Pause { node, .. } | Fault::Cut { node, .. }
+                if self.holds_end_alone(node) =>
+            {
+                return;
+            }
             Fault::Crash { node, down, late } => {
                 self.kill(node, late);
                 self.schedule.after(down, Event::Start(node));
@@ -52,6 +57,11 @@ impl World {
                 self.lose_log(tail);
                 self.schedule.after(down, Event::StartHub);
             }
+            Fault::RestoreLog {
+                node,
+                down,
+                loses_head,
+            } => self.arm_restore(node, down, loses_head),
             Fault::LoseQuorum { .. } => {
                 self.without_quorum += 1;
                 self.lose_consumers();
@@ -75,7 +85,7 @@ impl World {
     }
 
     /// Nobody is delivered anything any more.
-    fn lose_consumers(&mut self) {
+    pub(super) fn lose_consumers(&mut self) {
         self.tasks.kill(0);
         self.accounts.kill(0);
         for (watcher, _) in self.bucket.watchers() {
@@ -104,6 +114,7 @@ impl World {
             Fault::Crash { .. }
             | Fault::Wipe { .. }
             | Fault::Pause { .. }
+            | Fault::RestoreLog { .. }
             | Fault::BreakDatabase { .. }
             | Fault::Clocks { .. } => {}
         }
@@ -162,7 +173,7 @@ impl World {
         positions.iter().any(whole)
     }
 
-    fn wipe(&mut self, node: Addr) {
+    pub(super) fn wipe(&mut self, node: Addr) {
         let lost = self.servers.iter().filter(|(_, addr)| **addr == node);
         self.history.wiped.extend(lost.map(|(id, _)| *id));
         self.servers.retain(|_, addr| *addr != node);
@@ -194,7 +205,7 @@ impl World {
     }
 
     pub(super) fn start(&mut self, node: Addr) {
-        if !self.tells_the_log(node) {
+        if !self.tells_the_log(node) || self.stays_away(node) {
             return self.schedule.after(START_AGAIN, Event::Start(node));
         }
         let machine = self.machine(node);

@@ -50,6 +50,8 @@ impl World {
     /// NATS has lost the last blocks of the tasks log; without a number, all of it.
     pub(super) fn lose_log(&mut self, tail: Option<usize>) {
         match tail {
+            // As in `holds_end_alone`.
+            Some(_) if self.ends_held_without(None) < self.end_held() => {}
             Some(blocks) => self.tasks.kill(blocks),
             // Whoever provisions NATS again makes an empty one.
             None => {
@@ -65,13 +67,38 @@ impl World {
         !matches!(self.operator, Operator::Idle | Operator::Watching)
     }
 
+    /// Whether a log that has lost its end would have nobody any more who can be
+    /// reached and holds it. Others may then write on: that is not promised against.
+    pub(super) fn holds_end_alone(&self, node: Addr) -> bool {
+        let Addr::Ms(own) = node else {
+            return false;
+        };
+        self.is_recovering() && self.ends_held_without(Some(own)) < self.end_held()
+    }
+
+    fn end_held(&self) -> Position {
+        let all = self.homes.iter().map(crate::home::Home::applied);
+        all.max().unwrap_or(Position::ZERO)
+    }
+
+    /// How far those are whom one can reach, but for one of them.
+    fn ends_held_without(&self, left_out: Option<usize>) -> Position {
+        let others = self.homes.iter().enumerate();
+        let others = others.filter(|(index, _)| Some(*index) != left_out);
+        let reachable = others.filter(|(index, _)| self.is_reachable(Addr::Ms(*index)));
+        let held = reachable.map(|(_, home)| home.applied()).max();
+        held.unwrap_or(Position::ZERO)
+    }
+
+    fn is_reachable(&self, node: Addr) -> bool {
+        let machine = &self.machines[&node];
+        machine.up && !machine.paused && machine.cut_to == 0 && machine.cut_from == 0
+    }
+
     /// The reports of the servers that run and can be reached.
     fn reports(&self) -> Vec<ServerReport> {
         let homes = self.homes.iter().enumerate();
-        let reachable = homes.filter(|(index, _)| {
-            let machine = &self.machines[&Addr::Ms(*index)];
-            machine.up && !machine.paused && machine.cut_to == 0 && machine.cut_from == 0
-        });
+        let reachable = homes.filter(|(index, _)| self.is_reachable(Addr::Ms(*index)));
         let known = self.servers.iter();
         let known: Vec<_> = known
             .filter(|(_, addr)| matches!(addr, Addr::Ms(_)))
@@ -89,6 +116,7 @@ impl World {
                 id: home.driver.disk.id,
                 host: String::new(),
                 load: 0,
+                block: None,
                 known: known.clone(),
                 state: match is_serving {
                     true => ServerState::Serving,
@@ -109,7 +137,8 @@ impl World {
 
     pub(super) fn operate(&mut self) {
         let can_reach = self.hub_up && self.without_quorum == 0;
-        if !can_reach {
+        // One thing after the other: a server that has followed another history is filled anew.
+        if !can_reach || self.is_apart() {
             return self.schedule.after(AGAIN, Event::Operate);
         }
         let reports = self.reports();

@@ -44,6 +44,7 @@ impl World {
             Event::Heal(index) => self.heal(index),
             Event::StartHub => self.start_hub(),
             Event::Operate => self.operate(),
+            Event::Resync => self.resync(),
             Event::HubTick => self.hub_tick(),
         }
     }
@@ -114,6 +115,9 @@ impl World {
             Addr::Rs(index) => self.registrars[index].driver.disk.commit(transaction),
             Addr::Lb(_) | Addr::Client(_) | Addr::Hub => None,
         };
+        if done.is_some_and(|(held, _)| held) {
+            self.restore_if_due(node);
+        }
         match done {
             Some((true, true)) => {
                 let delay = self.random.between(1_000, 30_000);
