@@ -15,7 +15,7 @@
 mod answer;
 pub mod difference;
 pub mod sample;
-mod stopping;
+pub(crate) mod stopping;
 pub mod tally;
 pub mod vote;
 mod voter;

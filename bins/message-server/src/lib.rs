@@ -21,6 +21,7 @@ pub mod requests;
 pub mod roster;
 pub mod rules;
 pub mod send;
+pub mod stale;
 mod status;
 pub mod store;
 

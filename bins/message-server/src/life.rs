@@ -17,7 +17,7 @@ use yoshi_service::Context;
 use crate::Error;
 use crate::accounts::Accounts;
 use crate::arguments::Arguments;
-use crate::compare::Comparing;
+use crate::compare::{Comparing, stopping};
 use crate::find::Index;
 use crate::machine::Tasks;
 use crate::membership::{Ears, Membership};
@@ -177,10 +177,22 @@ async fn until_end(
     let mut serving = pin!(requests.serve(server));
     let mut operating = pin!(operating.serve());
     let mut comparing = pin!(comparing.run());
+    // Ends with this life.
+    let mut marking = JoinSet::new();
     loop {
         tokio::select! {
             () = context.shutdown.requested() => return Ok(End::Stop),
-            ended = finished(running) => return Ok(ended.map(|()| End::Stop)?),
+            ended = finished(running) => match ended {
+                // The next life would meet the same rows. This one refuses, and
+                // stays for whoever has it filled anew.
+                Err(ReplicaError::Damaged(what)) => {
+                    tracing::error!(what, "THIS SERVER'S ROWS ARE WRONG, and it stops serving: {what}");
+                    membership.refuse(&what);
+                    let pool = server.pool.clone();
+                    marking.spawn(async move { stopping::keep_marking(&pool, &what).await });
+                }
+                ended => return Ok(ended.map(|()| End::Stop)?),
+            },
             () = membership.refused(), if running.is_some() => {
                 // It neither accounts for anything nor gives pages of its log to
                 // neighbours from now on.

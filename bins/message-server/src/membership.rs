@@ -141,6 +141,8 @@ impl Membership {
         let mut wishes = self.wishes.changes();
         let mut place = Place::new(self.queue_after);
         loop {
+            // It settles for longer than until here before it serves from another log.
+            self.roster().follow(replica.stream());
             tokio::select! {
                 Some(message) = ears.pings.next() => self.heard_ping(&message, &mut place),
                 Some(message) = ears.downs.next() => match self.heard_down(&message) {
@@ -199,7 +201,11 @@ impl Membership {
             id: self.id,
             host: context.host.clone(),
             load: self.in_hand.load(Ordering::Relaxed),
+            lost: replica.has_lost_its_log(),
             state: self.state(replica),
+            // Before the position: that of a log which is taken up just now is ignored
+            // once, and never taken for one of the last log.
+            stream: Some(replica.stream()),
             applied: replica.applied(),
             stopped: self.is_stopped(),
             incarnation: self.incarnation,

@@ -1,5 +1,7 @@
 //! What operators ask of one message server: DRAIN_MS and RESYNC_MS.
 
+mod turn;
+
 use std::time::Duration;
 
 use async_nats::jetstream::{self, ContextBuilder};
@@ -7,12 +9,14 @@ use async_nats::{Client, Message, Subscriber};
 use futures::StreamExt;
 use yoshi_protocol::cbor::{self, Bound};
 use yoshi_protocol::message::Done;
+use yoshi_protocol::message::log::{LogPage, PollLog};
 use yoshi_protocol::message::operate::{DrainMs, INCARNATION_KEY, ResyncMs};
-use yoshi_protocol::subject::{self, MsVerb};
+use yoshi_protocol::subject::{self, MsVerb, Role};
 use yoshi_protocol::{ErrorCode, ErrorReply, Incarnation, Position};
 use yoshi_replica::Handle;
-use yoshi_service::request::respond;
+use yoshi_service::request::{request, respond};
 
+use self::turn::Turn;
 use crate::membership::Membership;
 use crate::rules::Outcome;
 
@@ -21,6 +25,8 @@ use crate::rules::Outcome;
 const AHEAD_WITHIN: Duration = Duration::from_secs(2);
 /// How long JetStream may take to say which stream it has.
 const JETSTREAM_WITHIN: Duration = Duration::from_secs(2);
+/// How long a neighbour may take to say whether its log continues this server's.
+const PAGE_WITHIN: Duration = Duration::from_secs(1);
 /// How long Postgres may take to say how far it holds the log.
 const HELD_WITHIN: Duration = Duration::from_millis(500);
 /// The pause between two looks at the others.
@@ -116,20 +122,52 @@ impl Operating {
         if self.began_empty && self.membership.is_joining() && !force {
             return Ok(None);
         }
-        if !force {
-            self.another_has_everything().await?;
+        if force {
+            return Ok(Some(Anew::Empty(self.stream().await?)));
         }
-        let stream = stream(&self.nats).await.map_err(|error| {
+        let turn = Turn::take(&self.nats, self.membership.id()).await?;
+        let checked = async {
+            self.another_has_everything().await?;
+            let stream = self.stream().await?;
+            turn.check()?;
+            Ok(Some(Anew::Empty(stream)))
+        };
+        let checked = checked.await;
+        if checked.is_err() {
+            turn.give_up().await;
+        }
+        checked
+    }
+
+    async fn stream(&self) -> Result<Incarnation, ErrorReply> {
+        let stream = stream(&self.nats).await;
+        stream.map_err(|error| {
             let message = format!("the log cannot be reached, nothing is forgotten: {error}");
             ErrorReply::new(ErrorCode::Unavailable, message)
-        })?;
-        Ok(Some(Anew::Empty(stream)))
+        })
+    }
+
+    /// Whether another server serves from a log that continues this server's, past
+    /// what this one holds: what it does not continue was given up by an operator.
+    async fn is_continued(&self, applied: Position) -> bool {
+        let stream = self.replica.stream();
+        let since = Position::ZERO;
+        for id in self.membership.others_elsewhere(applied) {
+            let subject = subject::poll_log(Role::Ms, id);
+            let ask = PollLog { since, stream };
+            // Whoever follows a log that does not continue this one refuses.
+            let page = request::<_, LogPage>(&self.nats, subject, &ask, PAGE_WITHIN);
+            if page.await.is_ok() {
+                return true;
+            }
+        }
+        false
     }
 
     async fn another_has_everything(&self) -> Result<(), ErrorReply> {
         let applied = self.replica.held(HELD_WITHIN).await;
         let ahead = async {
-            while !self.membership.another_serves(applied) {
+            while !self.membership.another_serves(applied) && !self.is_continued(applied).await {
                 tokio::time::sleep(AHEAD_PAUSE).await;
             }
         };

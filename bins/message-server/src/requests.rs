@@ -25,7 +25,7 @@ use crate::notice::Notices;
 use crate::outbox::Outbox;
 use crate::poll::Polls;
 use crate::rules::Outcome;
-use crate::{change, send};
+use crate::{change, send, stale};
 
 /// How long the log may take to tell its end, where a poll has to ask.
 const TAIL_WITHIN: Duration = Duration::from_secs(1);
@@ -171,19 +171,25 @@ impl Server {
     async fn task(&self, message: &Message) -> Result<Sent, ErrorReply> {
         self.membership.check_not_stopped()?;
         let account = account(message)?;
-        send::serve(self, account, epoch(message)?, &message.payload).await
+        let epoch = epoch(message)?;
+        let sent = send::serve(self, account.clone(), epoch, &message.payload).await;
+        stale::told(self, account, epoch, sent).await
     }
 
     async fn queued_elsewhere(&self, message: &Message) -> Result<Sent, ErrorReply> {
         self.membership.check_not_stopped()?;
         let account = subject::parse_ms_outbox(&message.subject).ok_or_else(nameless)?;
-        send::serve_outbox(self, account, epoch(message)?, &message.payload).await
+        let epoch = epoch(message)?;
+        let sent = send::serve_outbox(self, account.clone(), epoch, &message.payload).await;
+        stale::told(self, account, epoch, sent).await
     }
 
     async fn change(&self, message: &Message) -> Result<ChangeReceipt, ErrorReply> {
         self.membership.check_not_stopped()?;
         let account = account(message)?;
-        change::serve(self, account, epoch(message)?, &message.payload).await
+        let epoch = epoch(message)?;
+        let changed = change::serve(self, account.clone(), epoch, &message.payload).await;
+        stale::told(self, account, epoch, changed).await
     }
 
     async fn poll(&self, message: &Message) -> Result<ClientPolled, ErrorReply> {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use yoshi_protocol::message::roster::{DownReason, MsDown, MsState, PingMs};
 use yoshi_protocol::message::task::ServerApplied;
-use yoshi_protocol::{Position, ServerId};
+use yoshi_protocol::{Incarnation, Position, ServerId};
 use yoshi_replica::Peer;
 use yoshi_service::liveness::Hearing;
 
@@ -17,6 +17,8 @@ const SERVERS_MAX: usize = 1_000;
 /// The other message servers.
 #[derive(Debug, Default)]
 pub struct Roster {
+    /// The log that this server follows; none until it was told.
+    log: Option<Incarnation>,
     servers: BTreeMap<ServerId, Server>,
     destroyed: std::collections::BTreeSet<ServerId>,
     hearing: Hearing,
@@ -31,6 +33,24 @@ struct Server {
 }
 
 impl Roster {
+    /// The log that this server follows. Positions of another one say nothing
+    /// about it, so whoever follows another one holds nothing and keeps up with nothing.
+    pub fn follow(&mut self, log: Incarnation) {
+        if self.log.replace(log).is_some_and(|before| before != log) {
+            for server in self.servers.values_mut() {
+                server.is_level = false;
+            }
+        }
+    }
+
+    fn is_of_this_log(&self, ping: &PingMs) -> bool {
+        match (self.log, ping.stream) {
+            _ if ping.lost => false,
+            (Some(log), Some(stream)) => log == stream,
+            _ => true,
+        }
+    }
+
     /// Another server's ping. `tail` is where this server stood one or two
     /// pings ago: whoever has applied that much now keeps up with the log.
     pub fn heard(&mut self, ping: PingMs, tail: Position, now: Instant) {
@@ -39,7 +59,7 @@ impl Roster {
         {
             return;
         }
-        let is_level = ping.applied >= tail;
+        let is_level = self.is_of_this_log(&ping) && ping.applied >= tail;
         self.servers.insert(
             ping.id,
             Server {
@@ -77,6 +97,8 @@ impl Roster {
             .map(|Server { ping, is_level, .. }| Peer {
                 id: ping.id,
                 incarnation: ping.incarnation,
+                lost: ping.lost,
+                stream: ping.stream,
                 applied: ping.applied,
                 counts: match ping.state {
                     _ if ping.stopped => false,
@@ -104,16 +126,29 @@ impl Roster {
     /// Whether another server serves, and has applied the log up to here.
     #[must_use]
     pub fn serves(&self, applied: Position) -> bool {
-        self.servers
-            .values()
-            .any(|Server { ping, .. }| ping.state == MsState::Serving && ping.applied >= applied)
+        let mut servers = self.servers.values();
+        servers.any(|Server { ping, .. }| {
+            let holds = self.is_of_this_log(ping) && ping.applied >= applied;
+            ping.state == MsState::Serving && holds
+        })
+    }
+
+    /// The servers that serve from another log, past this position.
+    #[must_use]
+    pub fn serve_elsewhere(&self, applied: Position) -> Vec<ServerId> {
+        let servers = self.servers.values().map(|server| &server.ping);
+        let elsewhere = servers.filter(|ping| !self.is_of_this_log(ping));
+        let serve = elsewhere.filter(|ping| ping.state == MsState::Serving);
+        let past = serve.filter(|ping| ping.applied >= applied);
+        past.map(|ping| ping.id).collect()
     }
 
     /// How far each of them had applied the log when last heard. A server whose
-    /// rows are wrong counts for nothing.
+    /// rows are wrong, or of another log, counts for nothing.
     #[must_use]
     pub fn applied(&self) -> Vec<ServerApplied> {
         let servers = self.servers.values().filter(|server| !server.ping.stopped);
+        let servers = servers.filter(|server| self.is_of_this_log(&server.ping));
         servers
             .map(|Server { ping, .. }| ServerApplied {
                 id: ping.id,
@@ -126,14 +161,14 @@ impl Roster {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use yoshi_protocol::Incarnation;
-
     fn ping(id: ServerId, state: MsState, applied: u64) -> PingMs {
         PingMs {
             id,
             host: "here".into(),
             load: 0,
             state,
+            lost: false,
+            stream: None,
             applied: Position(applied),
             stopped: false,
             incarnation: Incarnation::random(),
@@ -171,6 +206,43 @@ mod tests {
         assert_eq!(counts(&roster), [false], "level, and yet not waited for");
         assert!(roster.neighbours().is_empty() && roster.applied().is_empty());
         assert!(!roster.serves(Position::ZERO));
+    }
+
+    #[test]
+    fn a_server_of_another_log_holds_nothing_of_this_one() {
+        let (mut roster, now, id) = (Roster::default(), Instant::now(), ServerId::random());
+        let (lost, log) = (Incarnation::random(), Incarnation::random());
+        let of = |stream, state| PingMs {
+            stream: Some(stream),
+            ..ping(id, state, 9)
+        };
+        roster.follow(lost);
+        roster.heard(of(lost, MsState::Behind), Position(5), now);
+        assert_eq!((counts(&roster), roster.applied().len()), (vec![true], 1));
+        // This server has taken up the log that continues the lost one.
+        roster.follow(log);
+        assert_eq!((counts(&roster), roster.applied().len()), (vec![false], 0));
+        roster.heard(of(lost, MsState::Behind), Position(5), now);
+        assert_eq!(counts(&roster), [false], "its position is of another log");
+        // One that says that it serves is waited for, but holds nothing.
+        roster.heard(of(lost, MsState::Serving), Position(5), now);
+        assert_eq!(counts(&roster), [true]);
+        assert_eq!(roster.peers()[0].applied_of(log), Position::ZERO);
+        assert_eq!(roster.serve_elsewhere(Position(9)), [id]);
+        assert!(roster.serve_elsewhere(Position(10)).is_empty());
+        assert!(!roster.serves(Position(5)) && roster.applied().is_empty());
+        roster.heard(of(log, MsState::Serving), Position(5), now);
+        assert!(roster.serves(Position(5)) && roster.applied().len() == 1);
+        // Of the same log, it says, but of another history of it.
+        let apart = PingMs {
+            lost: true,
+            ..of(log, MsState::Behind)
+        };
+        roster.heard(apart, Position(5), now);
+        assert_eq!((counts(&roster), roster.applied().len()), (vec![false], 0));
+        // Servers of an earlier release do not say which log they follow.
+        roster.heard(ping(id, MsState::Serving, 9), Position(5), now);
+        assert!(roster.serves(Position(5)) && roster.applied().len() == 1);
     }
 
     #[test]

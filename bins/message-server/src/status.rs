@@ -84,15 +84,17 @@ impl Status {
             Ok(Ok(comparison)) => (comparison.compared_at, comparison.fork),
             Ok(Err(_)) | Err(_) => (None, None),
         };
+        let (applied, block) = self.server.replica.held_with_block(DATABASE_WITHIN).await;
         ServerReport {
             id: self.id,
             host: self.host.clone(),
             load: self.server.membership.in_hand().load(Ordering::Relaxed),
+            block,
             known: self.server.replica.known(),
             state: state(self.server.membership.state(&self.server.replica)),
             outbox: self.server.outbox.entries(),
             stream: self.server.replica.stream(),
-            applied: self.server.replica.held(DATABASE_WITHIN).await,
+            applied,
             lineage: self.server.replica.lineage(),
             refusal: self.refusal(forked),
             release: env!("CARGO_PKG_VERSION").to_owned(),

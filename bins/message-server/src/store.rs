@@ -8,6 +8,7 @@ pub mod fork;
 pub mod log;
 pub mod outbox;
 pub mod poll;
+pub mod stale;
 
 mod embedded {
     refinery::embed_migrations!("migrations");

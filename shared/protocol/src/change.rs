@@ -10,7 +10,7 @@ mod rules;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::cbor::{self, Bound};
-use crate::name::{AccountName, ChangeId, TaskId};
+use crate::name::{AccountName, ChangeId, Position, TaskId};
 use crate::task::{Completion, InvalidTask, Kind, NewTask, Privacy, When};
 
 /// One thing that one account does with one task.
@@ -88,6 +88,11 @@ pub enum Verb {
     Read {
         /// Which.
         read: bool,
+        /// What was read is the task as it stood at this position: its `changed`,
+        /// as the reader saw it. What has happened since stays unread. None means
+        /// everything up to now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        through: Option<Position>,
     },
 }
 

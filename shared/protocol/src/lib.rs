@@ -9,6 +9,7 @@ pub mod change;
 pub mod credential;
 pub mod error;
 pub mod header;
+pub mod history;
 pub mod limit;
 pub mod message;
 pub mod name;

@@ -60,6 +60,9 @@ pub const BLOCK_BYTES_MAX: usize = BLOCK_ENTRIES_BYTES_MAX + 16 * 1024;
 pub const BLOCK_ITEMS_MAX: usize = BLOCK_ENTRIES_MAX + 16;
 /// Positions that one stream sequence spans: `position = sequence * 1024 + index`.
 pub const POSITIONS_PER_BLOCK: u64 = 1_024;
+/// Blocks of the accounts log before its end after which every copy of it is whole:
+/// before that, log-ins that have ended may be left out of it.
+pub const ACCOUNT_BLOCKS_WHOLE: u64 = 65_536;
 
 /// Tasks in one answer to a poll.
 pub const POLL_TASKS_MAX: u32 = 500;

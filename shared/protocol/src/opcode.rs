@@ -69,11 +69,13 @@ pub enum Opcode {
     TasksChanged = 30,
     /// Client → home MS: which of the account's tasks pass these filters, and hold these words?
     FindTasks = 31,
+    /// An MS tells every LB that they know an old home of an account.
+    StaleHome = 32,
 }
 
 impl Opcode {
     /// Every opcode, by number.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::QueryLbForRs,
         Self::QueryLbForMs,
         Self::PingMs,
@@ -105,6 +107,7 @@ impl Opcode {
         Self::TaskHistory,
         Self::TasksChanged,
         Self::FindTasks,
+        Self::StaleHome,
     ];
 
     /// Its number.
@@ -148,6 +151,7 @@ impl Opcode {
             Self::TaskHistory => "TASK_HISTORY",
             Self::TasksChanged => "TASKS_CHANGED",
             Self::FindTasks => "FIND_TASKS",
+            Self::StaleHome => "STALE_HOME",
         }
     }
 }

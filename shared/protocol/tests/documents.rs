@@ -56,6 +56,7 @@ mod tests {
             subject::AFFINITY_BUCKET,
             subject::REGISTRATION_BUCKET,
             subject::PRIMARY_KEY,
+            subject::RESYNC_KEY,
             subject::DESTROYED_BUCKET,
             subject::LB_QUEUE_GROUP,
             subject::CLIENT_ALL,

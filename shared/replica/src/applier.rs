@@ -14,14 +14,16 @@ use yoshi_protocol::{Incarnation, Position, ServerId};
 
 use crate::cursor::{self, AppliedBlock, Cursor, DatabaseError, Move};
 use crate::lineage::Lineage;
-use crate::machine::{Entry, StateMachine};
+use crate::machine::StateMachine;
 use crate::neighbour;
 use crate::publish::StoredAt;
-use crate::stream::{self, Log, StoredBlock, StreamError};
+use crate::stream::{Log, StoredBlock, StreamError};
 use crate::transact::{Applying, TransactError};
 use crate::{Peer, ReplicaError, Settings, Standing};
 
 mod adopt;
+mod catch_up;
+mod proof;
 mod telling;
 
 const RETRY_FIRST: Duration = Duration::from_millis(50);
@@ -51,6 +53,15 @@ pub(crate) struct Followed {
     pub(crate) is_trusted: bool,
 }
 
+/// What came of asking neighbours.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    /// Pages that none has given.
+    tries: usize,
+    /// The log that this database was shown to hold the beginning of.
+    proven_for: Option<Incarnation>,
+}
+
 /// The applying side of one replica.
 pub(crate) struct Applier<M: StateMachine> {
     pub(crate) settings: Settings,
@@ -67,8 +78,8 @@ pub(crate) struct Applier<M: StateMachine> {
     pub(crate) adopting: Option<Incarnation>,
     /// The last block that was applied from the stream, also by an earlier process.
     pub(crate) last_block: Option<AppliedBlock>,
-    /// Pages that no neighbour has given.
-    pub(crate) neighbour_tries: usize,
+    /// What came of asking neighbours.
+    pub(crate) asked: Asked,
     pub(crate) peers: watch::Receiver<Vec<Peer>>,
     /// The servers that this one has ever replicated with.
     pub(crate) known: watch::Receiver<BTreeSet<ServerId>>,
@@ -105,7 +116,8 @@ impl From<TransactError> for Interruption {
     fn from(error: TransactError) -> Self {
         match error {
             TransactError::Database(error) => Self::Database(error),
-            TransactError::Forked { .. } => Self::Fatal(ReplicaError::Forked(error.to_string())),
+            TransactError::Moved => Self::Fatal(ReplicaError::Forked(error.to_string())),
+            TransactError::Damaged { .. } => Self::Fatal(ReplicaError::Damaged(error.to_string())),
         }
     }
 }
@@ -167,7 +179,7 @@ impl<M: StateMachine> Applier<M> {
     ) -> Result<std::convert::Infallible, Interruption> {
         let view = self.trusted_view(applying).await?;
         while next_sequence(self.stored) < view.first {
-            self.catch_up(applying, None).await?;
+            self.catch_up(applying, &view, None).await?;
         }
         let start = next_sequence(self.cursor.applied).max(view.first);
         let is_back = yoshi_planted::is(Fault::CatchUpSkips) && self.stored > Position::ZERO;
@@ -216,52 +228,6 @@ impl<M: StateMachine> Applier<M> {
         Ok(())
     }
 
-    /// Takes one page of the log from a neighbour, because the stream no
-    /// longer reaches back to this server's position (§4.2.2), or not to the
-    /// end of the log that it continues.
-    async fn catch_up(
-        &mut self,
-        applying: &Applying<M>,
-        until: Option<Position>,
-    ) -> Result<(), Interruption> {
-        let peers = self.peers.borrow().clone();
-        let cursor = self.database_cursor();
-        // After a failure another neighbour is asked, if there is one.
-        self.neighbour_tries += 1;
-        let page = neighbour::page(
-            &self.nats,
-            &self.settings,
-            &peers,
-            cursor,
-            until,
-            self.neighbour_tries,
-        )
-        .await?;
-        // One of this release may give what can be read: it is asked next.
-        if let Some(version) = page.version.filter(|version| !stream::is_known(*version)) {
-            let name = self.log.name.clone();
-            return Err(StreamError::UnknownPage(name, self.stored, version).into());
-        }
-        self.neighbour_tries -= 1;
-        let entries: Vec<_> = page
-            .entries
-            .into_iter()
-            .map(|entry| Entry {
-                position: entry.position,
-                bytes: entry.entry.into_vec().into(),
-            })
-            .collect();
-        // The stream's blocks of which the page was made are not known.
-        let (from, to, block) = (cursor, page.through, self.last_block.as_ref());
-        let moves = Move { from, to, block };
-        let outcomes = applying.apply(&self.machine, &entries, moves).await?;
-        self.stored = page.through;
-        tracing::info!(entries = entries.len(), through = %page.through, "caught up from a neighbour");
-        let told = own_of_page(&entries, outcomes, until);
-        self.advance(page.through, told).await;
-        Ok(())
-    }
-
     async fn apply(
         &mut self,
         applying: &Applying<M>,
@@ -305,21 +271,6 @@ impl<M: StateMachine> Applier<M> {
     }
 }
 
-/// What of a neighbour's page may be this process's own. While a database is
-/// levelled up to `until`, none is: at the sequences that its log has lost, the
-/// stream may have taken other blocks since, and this process may wait for those.
-fn own_of_page<O>(
-    entries: &[Entry],
-    outcomes: Vec<O>,
-    until: Option<Position>,
-) -> Vec<(Position, O)> {
-    if until.is_some() {
-        return Vec::new();
-    }
-    let positions = entries.iter().map(|entry| entry.position);
-    positions.zip(outcomes).collect()
-}
-
 /// The first sequence that holds something after `applied`.
 pub(crate) fn next_sequence(applied: Position) -> u64 {
     let sequence = applied.sequence();
@@ -333,16 +284,6 @@ pub(crate) fn next_sequence(applied: Position) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_block_that_a_shortened_stream_took_gets_nobody_elses_outcome() {
-        let position = Position::in_block(14, 0);
-        let bytes = bytes::Bytes::new();
-        let entries = [Entry { position, bytes }];
-        let until = Some(Position::end_of_block(15));
-        assert_eq!(own_of_page(&entries, vec!["ok"], None), [(position, "ok")]);
-        assert_eq!(own_of_page(&entries, vec!["ok"], until), []);
-    }
 
     #[test]
     fn reading_goes_on_after_the_last_whole_block() {

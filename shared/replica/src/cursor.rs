@@ -3,7 +3,7 @@
 
 use deadpool_postgres::{Pool, PoolError, Transaction};
 use uuid::Uuid;
-use yoshi_protocol::message::operate::Continued;
+use yoshi_protocol::message::operate::{Continued, LastBlock};
 use yoshi_protocol::{Incarnation, Position, ServerId};
 
 use crate::lineage::Lineage;
@@ -71,6 +71,16 @@ impl AppliedBlock {
             sequence: block.sequence,
             id: block.id.clone(),
         }
+    }
+}
+
+/// Characters of a block's id that are told; no root gives longer ones.
+const TOLD_ID_CHARS: usize = 100;
+
+impl From<AppliedBlock> for LastBlock {
+    fn from(AppliedBlock { sequence, id }: AppliedBlock) -> Self {
+        let id = id.map(|id| id.chars().take(TOLD_ID_CHARS).collect());
+        Self { id, sequence }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use deadpool_postgres::Pool;
 use tokio::sync::{mpsc, oneshot, watch};
-use yoshi_protocol::message::operate::Continued;
+use yoshi_protocol::message::operate::{Continued, LastBlock};
 use yoshi_protocol::{AccountName, Incarnation, Position, ServerId};
 
 use crate::applier::Followed;
@@ -100,11 +100,19 @@ impl<O> Handle<O> {
     /// read again. Whoever goes without the log must go by this. If Postgres does
     /// not say so within `within`, it is what this process knows.
     pub async fn held(&self, within: Duration) -> Position {
+        self.held_with_block(within).await.0
+    }
+
+    /// [`Handle::held`], with the last block that the database has applied from the
+    /// stream of its log; without one, if it knows none, or Postgres does not say so.
+    pub async fn held_with_block(&self, within: Duration) -> (Position, Option<LastBlock>) {
         let (known, log) = (self.applied(), self.stream());
         let load = cursor::load(&self.held.pool, &self.held.stream);
         match tokio::time::timeout(within, load).await {
-            Ok(Ok(Some((stored, _)))) if stored.incarnation == log => stored.applied.max(known),
-            Ok(Ok(_) | Err(_)) | Err(_) => known,
+            Ok(Ok(Some((stored, block)))) if stored.incarnation == log => {
+                (stored.applied.max(known), block.map(Into::into))
+            }
+            Ok(Ok(_) | Err(_)) | Err(_) => (known, None),
         }
     }
 
@@ -125,6 +133,12 @@ impl<O> Handle<O> {
         let confirmed = *self.tail.confirmed.borrow();
         *self.standing.borrow() == Standing::AtTail
             && confirmed.is_some_and(|asked| asked.elapsed() <= within)
+    }
+
+    /// Whether the stream is known not to be this server's log, or not all of it.
+    #[must_use]
+    pub fn has_lost_its_log(&self) -> bool {
+        matches!(*self.standing.borrow(), Standing::Lost(_))
     }
 
     /// The log that this server's database was filled from.

@@ -44,6 +44,10 @@ pub struct Peer {
     pub id: ServerId,
     /// This life of its process.
     pub incarnation: Incarnation,
+    /// It says that the stream is not its log: its position is of another history.
+    pub lost: bool,
+    /// The log that it follows; none if it did not say.
+    pub stream: Option<Incarnation>,
     /// How far it said it had applied the log.
     pub applied: Position,
     /// Whether success waits for it: it is live, and at the tail or nearly there.
@@ -80,6 +84,19 @@ pub enum Standing {
     /// The next block is one that this release cannot read: nothing is applied
     /// from there on. The text says what to do.
     Stuck(String),
+}
+
+impl Peer {
+    /// How far it has applied `log`: nothing, if it follows another one, or has lost it. Whoever
+    /// does not say which log it follows is believed.
+    #[must_use]
+    pub fn applied_of(&self, log: Incarnation) -> Position {
+        match self.stream {
+            _ if self.lost => Position::ZERO,
+            Some(stream) if stream != log => Position::ZERO,
+            _ => self.applied,
+        }
+    }
 }
 
 impl Standing {
@@ -129,6 +146,10 @@ pub enum ReplicaError {
     /// The database is not what this process left behind.
     #[error("{0}")]
     Forked(String),
+    /// The rows cannot be worked with, or are not what the log has made of them:
+    /// they stay so, however often the server starts.
+    #[error("{0}")]
+    Damaged(String),
 }
 
 impl From<publish::Fenced> for ReplicaError {

@@ -92,7 +92,7 @@ pub fn recovery(role: Role) -> &'static str {
 }
 
 /// What fills a server's database anew.
-fn refilling(role: Role, own: ServerId) -> String {
+pub(crate) fn refilling(role: Role, own: ServerId) -> String {
     match role {
         Role::Ms => format!("run `yoshi resync-server {own}`"),
         Role::Rs => "start this server with an empty database".to_owned(),
@@ -188,6 +188,7 @@ mod tests {
             incarnation: Incarnation::random(),
             first: begins,
             last: begins - 1,
+            proven: None,
             begins,
             lineage: Lineage::new(lineage),
         }

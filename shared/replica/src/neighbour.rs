@@ -79,6 +79,16 @@ pub(crate) async fn page(
     }
 }
 
+/// One server's page of its copy of a log, as it gives it.
+pub(crate) async fn page_of(
+    nats: &Client,
+    role: Role,
+    server: ServerId,
+    request: PollLog,
+) -> Result<LogPage, NeighbourError> {
+    ask(nats, role, server, request, PAGE_TIMEOUT).await
+}
+
 /// How far the most advanced of these servers has applied a log, past `since`;
 /// none if nobody has, or says so. Silence proves nothing.
 pub(crate) async fn furthest(

@@ -158,11 +158,15 @@ impl<T, O> Root<T, O> {
         }
         self.waiting_entries -= entries.len();
         self.waiting_bytes -= bytes;
+        if !entries.is_empty() {
+            self.peers.before_a_block();
+        }
         (!entries.is_empty()).then_some(entries)
     }
 
     /// The block in flight is stored at this stream sequence.
     pub fn stored(&mut self, sequence: u64, now: Instant) {
+        self.peers.stored(sequence);
         for (index, InFlight { ticket, account }) in self.in_flight.drain(..).enumerate() {
             let position = Position::in_block(sequence, index);
             self.stored.push_back(Stored {
@@ -225,6 +229,25 @@ impl<T, O> Root<T, O> {
     /// A peer says that it has committed everything up to `position`.
     pub fn accounted(&mut self, server: ServerId, incarnation: Incarnation, position: Position) {
         self.peers.accounted(server, incarnation, position);
+    }
+
+    /// The log that this server follows from now on. What the others said of
+    /// another one's positions counts no more.
+    pub fn follow(&mut self, log: Incarnation) {
+        self.peers.follow(log);
+    }
+
+    /// A peer says that it has committed everything up to `position` of a log; of
+    /// this server's, if it does not say which.
+    pub fn accounted_in(
+        &mut self,
+        stream: Option<Incarnation>,
+        (server, incarnation): (ServerId, Incarnation),
+        position: Position,
+    ) {
+        if self.peers.is_of_this_log(stream) {
+            self.accounted(server, incarnation, position);
+        }
     }
 
     /// Who is there now. Peers that are gone are waited for no more.

@@ -1,35 +1,28 @@
-//! Starting a replica, and ending it.
+//! Starting a replica, and ending it. What it starts from is read in `opened`.
 
+mod opened;
+
+use std::any::Any;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_nats::Client;
-use async_nats::jetstream;
 use deadpool_postgres::Pool;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use yoshi_protocol::{Position, ServerId, subject};
+use yoshi_protocol::ServerId;
 
-use crate::applier::{Applier, Followed};
-use crate::cursor::{self, Cursor, DatabaseError};
+use crate::applier::{Applier, Asked};
+use crate::cursor::DatabaseError;
 use crate::handle::{Handle, Held};
 use crate::machine::StateMachine;
-use crate::publish::{Ground, Publisher};
+use crate::publish::Publisher;
 use crate::standing::{self, Telling, Watch};
-use crate::stream::{Log, StreamError};
+use crate::stream::StreamError;
 use crate::submit::{self, Inputs};
 use crate::{Peer, ReplicaError, Settings, Standing};
-use crate::{known, lineage, neighbour};
-
-/// How long JetStream may take to acknowledge a block or answer a question,
-/// before its fate counts as unknown.
-const JETSTREAM_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// How often a server with an empty database looks whether the others follow
-/// the same log, while they do not.
-const ANOTHER_LOG_TRIES: u32 = 5;
-const ANOTHER_LOG_PAUSE: Duration = Duration::from_secs(1);
+use crate::{known, neighbour};
+use opened::Opened;
 
 /// Why a replica could not start.
 #[derive(Debug, thiserror::Error)]
@@ -114,9 +107,17 @@ fn flatten(
 ) -> Result<(), ReplicaError> {
     match ended {
         Ok(result) => result,
-        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(error) if error.is_panic() => Err(panicked(&*error.into_panic())),
         Err(_) => Ok(()),
     }
+}
+
+/// The hook has logged where. What the rules cannot take is a row that they did
+/// not write: the next life would meet it again.
+fn panicked(panic: &(dyn Any + Send)) -> ReplicaError {
+    let words = panic.downcast_ref::<String>().map(String::as_str);
+    let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
+    ReplicaError::Damaged(words.unwrap_or("a row cannot be read").to_owned())
 }
 
 /// Starts to follow the log that `settings` names. Entries that this process
@@ -169,7 +170,7 @@ pub async fn start<M: StateMachine>(
         adopting: None,
         // Read with the cursor before each look at the stream.
         last_block: None,
-        neighbour_tries: 0,
+        asked: Asked::default(),
         peers,
         known: known.clone(),
         doubt: doubt_to,
@@ -203,69 +204,6 @@ pub async fn start<M: StateMachine>(
             stopping,
         },
     ))
-}
-
-/// What a replica starts from.
-struct Opened {
-    js: jetstream::Context,
-    log: Log,
-    cursor: Cursor,
-    known: BTreeSet<ServerId>,
-    followed: Followed,
-    accounted: async_nats::Subscriber,
-    polls: async_nats::Subscriber,
-}
-
-impl Opened {
-    async fn open(
-        settings: &Settings,
-        nats: &Client,
-        pool: &Pool,
-        peers: &watch::Receiver<Vec<Peer>>,
-    ) -> Result<Self, StartError> {
-        let js = jetstream::ContextBuilder::new()
-            .timeout(JETSTREAM_TIMEOUT)
-            .build(nats.clone());
-        let log = Log::open(&js, &settings.stream, settings.role).await?;
-        let cursor = load_cursor(settings, nats, &log, pool, peers).await?;
-        let (role, id) = (settings.role, settings.id);
-        let accounted = subject::accounted(role, id, settings.incarnation);
-        Ok(Self {
-            known: known::load(pool, &log.name).await?,
-            followed: Followed {
-                incarnation: cursor.incarnation,
-                lineage: cursor::lineage(pool, &log.name).await?,
-                is_trusted: false,
-            },
-            accounted: nats.subscribe(accounted).await?,
-            polls: nats.subscribe(subject::poll_log(role, id)).await?,
-            js,
-            log,
-            cursor,
-        })
-    }
-
-    /// What a publisher stands on.
-    fn ground(
-        &self,
-        nats: &Client,
-        (followed, applied, known): (
-            &watch::Receiver<Followed>,
-            &watch::Receiver<Position>,
-            &watch::Receiver<BTreeSet<ServerId>>,
-        ),
-        doubt: &watch::Sender<Option<String>>,
-    ) -> Ground {
-        Ground {
-            nats: nats.clone(),
-            js: self.js.clone(),
-            log: self.log.clone(),
-            followed: followed.clone(),
-            applied: applied.clone(),
-            known: known.clone(),
-            doubt: doubt.clone(),
-        }
-    }
 }
 
 /// What the parts of a replica other than its root need.
@@ -317,31 +255,4 @@ impl Followers {
 async fn forever(task: impl Future<Output = ()>) -> Result<(), ReplicaError> {
     task.await;
     std::future::pending().await
-}
-
-/// The database's cursor; at its first start, before the stream's first entry.
-/// An empty database must not take up a stream that the other servers refuse.
-async fn load_cursor(
-    settings: &Settings,
-    nats: &Client,
-    log: &Log,
-    pool: &Pool,
-    peers: &watch::Receiver<Vec<Peer>>,
-) -> Result<Cursor, StartError> {
-    if let Some((cursor, _)) = cursor::load(pool, &log.name).await? {
-        return Ok(cursor);
-    }
-    for _ in 0..ANOTHER_LOG_TRIES {
-        let view = log.view().await?;
-        let ids: Vec<_> = peers.borrow().iter().map(|peer| peer.id).collect();
-        let others = ids.into_iter().filter(|id| *id != settings.id);
-        let role = settings.role;
-        if !neighbour::somebody_follows_another(nats, role, others, view.incarnation).await {
-            return Ok(cursor::create(pool, &log.name, view.incarnation, &view.lineage).await?);
-        }
-        // They may be taking it up just now.
-        tokio::time::sleep(ANOTHER_LOG_PAUSE).await;
-    }
-    let command = lineage::recovery(settings.role);
-    Err(StartError::AnotherLog(log.name.clone(), command))
 }

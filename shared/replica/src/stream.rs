@@ -3,6 +3,8 @@
 
 mod batch;
 mod block;
+mod error;
+mod view;
 
 use std::time::Duration;
 
@@ -10,17 +12,16 @@ use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::stream::{InfoError, PeerInfo};
 use async_nats::jetstream::{self, Context, ErrorCode};
 use futures::{Stream, StreamExt};
-use yoshi_protocol::cbor::DecodeError;
-use yoshi_protocol::message::operate::{CONTINUES_KEY, FIRST_SEQUENCE_KEY, INCARNATION_KEY};
 use yoshi_protocol::subject::Role;
-use yoshi_protocol::{Incarnation, Position};
 
-use crate::lineage::{Lineage, recovery};
+use crate::lineage::recovery;
 use batch::BLOCKS_PER_PULL;
 use block::Unreadable;
 
 pub(crate) use batch::Batches;
 pub(crate) use block::{StoredBlock, is_known};
+pub use error::StreamError;
+pub use view::View;
 
 /// A reader without one for twice as long starts anew: after the loss of a
 /// NATS node nothing else would tell it.
@@ -31,90 +32,6 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 const HEARD_WITHIN: Duration = Duration::from_secs(3);
 const PULL_EXPIRES: Duration = Duration::from_secs(30);
 const CONSUMER_INACTIVE: Duration = Duration::from_secs(30);
-
-/// What the stream's leader says of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct View {
-    /// Which life of the stream.
-    pub incarnation: Incarnation,
-    /// The lost logs that it continues.
-    pub lineage: Lineage,
-    /// The first sequence that it ever gave out.
-    pub begins: u64,
-    /// The first sequence that it still holds, or that it will hold next.
-    pub first: u64,
-    /// The last sequence that it has given out.
-    pub last: u64,
-}
-
-/// Why the stream could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum StreamError {
-    /// It cannot be reached, or has no leader.
-    #[error("the stream {0} cannot be reached: {1}")]
-    OutOfReach(String, String),
-    /// NATS knows no such stream.
-    #[error(
-        "there is no stream {0}: `yoshi provision` creates it. If there was one, NATS has lost the \
-         log; `{1}` then puts it back from the servers' databases"
-    )]
-    Missing(String, &'static str),
-    /// It was not made by `yoshi provision`.
-    #[error("the stream {0} has no incarnation in its metadata; create it with 'yoshi provision'")]
-    NoIncarnation(String),
-    /// What it says about the log that it continues cannot be read.
-    #[error(
-        "the metadata of the stream {0} do not say which log it continues; restore them as \
-         'yoshi recover-log' wrote them, or run it again"
-    )]
-    Metadata(String),
-    /// A later release wrote to the log: skipping its block would lose tasks.
-    #[error(
-        "the stream {0} holds a block of version {2} at sequence {1}; start this server in that release"
-    )]
-    UnknownVersion(String, u64, u64),
-    /// A later release gives pages of the log: it knows entries that this one
-    /// would refuse.
-    #[error(
-        "the stream {0} no longer holds what follows {1}, and a neighbour has it in blocks of \
-         version {2}; start this server in that release"
-    )]
-    UnknownPage(String, Position, u64),
-    /// A block of a version that this release knows is broken, or beyond the
-    /// bounds of that version. Others may read it: it is not passed over.
-    #[error(
-        "the stream {stream} holds a block of version {version} at sequence {sequence} that this \
-         release cannot read ({error}): nothing is applied from there on. Start this server in the \
-         release that wrote it; if there is none, somebody else can write to the log: change the \
-         servers' passwords of NATS, then run `{recovery}`"
-    )]
-    Unreadable {
-        /// Its name.
-        stream: String,
-        /// Where the block stands.
-        sequence: u64,
-        /// What it says of itself.
-        version: u64,
-        /// What is wrong with it.
-        error: DecodeError,
-        /// The command that continues the log without it.
-        recovery: &'static str,
-    },
-    /// Messages were dropped on the way: read again from the last good one.
-    #[error("the stream {0} was delivered with a gap before sequence {1}")]
-    Gap(String, u64),
-}
-
-impl StreamError {
-    /// Whether it stays so until somebody does what it says: the next block
-    /// cannot be read by this release.
-    pub(crate) fn is_unreadable(&self) -> bool {
-        matches!(
-            self,
-            Self::UnknownVersion(..) | Self::UnknownPage(..) | Self::Unreadable { .. }
-        )
-    }
-}
 
 /// Whether a leader still hears a majority, itself included. One that is cut off
 /// calls itself leader for some ten seconds more, while the others elect
@@ -172,26 +89,7 @@ impl Log {
                 return Err(self.out_of_reach("its leader is cut off from the other nodes"));
             }
         }
-        let incarnation = info.config.metadata.get(INCARNATION_KEY);
-        let incarnation = incarnation.and_then(|text| text.parse().ok());
-        let incarnation =
-            incarnation.ok_or_else(|| StreamError::NoIncarnation(self.name.clone()))?;
-        let metadata = &info.config.metadata;
-        let begins = metadata.get(FIRST_SEQUENCE_KEY).map(|text| text.parse());
-        let lineage = metadata.get(CONTINUES_KEY).map(|text| Lineage::parse(text));
-        let (Ok(begins), Some(lineage)) = (
-            begins.unwrap_or(Ok(1)),
-            lineage.unwrap_or_else(|| Some(Lineage::default())),
-        ) else {
-            return Err(StreamError::Metadata(self.name.clone()));
-        };
-        Ok(View {
-            incarnation,
-            lineage,
-            begins,
-            first: info.state.first_sequence,
-            last: info.state.last_sequence,
-        })
+        View::read(&self.name, &info)
     }
 
     /// The sequence and message id of the last message on a subject, by the

@@ -62,6 +62,7 @@ pub(crate) async fn run<O: Send + 'static>(
         applied,
     } = from;
     let mut root = Root::<Ticket<O>, O>::new(settings.id, settings.beta, applied);
+    root.follow(log);
     root.set_peers(&inputs.peers.borrow_and_update());
     let mut idle_publisher = Some(publisher);
     let mut publishing: Option<Publishing> = None;
@@ -75,6 +76,8 @@ pub(crate) async fn run<O: Send + 'static>(
             Some(committed) = inputs.committed.recv() => {
                 if std::mem::replace(&mut log, committed.log) != committed.log {
                     forget_stored(&mut root);
+                    root.follow(log);
+                    root.set_peers(&inputs.peers.borrow_and_update());
                 }
                 root.outcomes(committed.outcomes);
                 root.applied(committed.through);
@@ -184,11 +187,10 @@ fn accounted<O>(root: &mut Root<Ticket<O>, O>, message: &Message) {
     match cbor::decode::<AccountedFor>(&message.payload, Bound::REQUEST) {
         Ok(AccountedFor {
             server,
+            stream,
             position,
             incarnation,
-        }) => {
-            root.accounted(server, incarnation, position);
-        }
+        }) => root.accounted_in(stream, (server, incarnation), position),
         Err(error) => tracing::warn!(%error, "an accounted-for reply cannot be read"),
     }
 }

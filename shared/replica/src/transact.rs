@@ -28,9 +28,12 @@ pub(crate) enum TransactError {
     /// The database failed; whether the batch is committed is not known.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// The cursor is gone, or somebody else has moved it.
+    #[error("the database's cursor is not where this process left it")]
+    Moved,
     /// A statement changed another number of rows than the rules say.
-    #[error("a statement changed {changed} rows instead of {expected}: this database has forked")]
-    Forked { expected: u64, changed: u64 },
+    #[error("a statement changed {changed} rows instead of {expected}")]
+    Damaged { expected: u64, changed: u64 },
 }
 
 impl TransactError {
@@ -150,7 +153,7 @@ impl<M: StateMachine> Applying<M> {
         let mut params = parameters.borrow().to_vec();
         params.extend(borrow(query));
         let moved = self.connection.execute(&query.statement, &params).await;
-        expect(1, moved.map_err(DatabaseError::from)?)
+        has_moved(moved.map_err(DatabaseError::from)?)
     }
 
     async fn commit_each(&self, writes: &[Write], moves: Move<'_>) -> Result<(), TransactError> {
@@ -167,11 +170,15 @@ impl<M: StateMachine> Applying<M> {
         let advance = client.execute(&self.advance, &params);
         let (begun, written, moved) = join3(begin, join_all(writes), advance).await;
         begun.map_err(DatabaseError::from)?;
-        for result in written {
-            let (expected, changed) = result.map_err(DatabaseError::Statement)?;
-            expect(expected, changed)?;
+        let written: Result<Vec<_>, _> = written.into_iter().collect();
+        let written = written.map_err(DatabaseError::Statement)?;
+        // Rows that another process has written since say nothing about these rules.
+        has_moved(moved.map_err(DatabaseError::from)?)?;
+        for (expected, changed) in written {
+            if expected != changed {
+                return Err(TransactError::Damaged { expected, changed });
+            }
         }
-        expect(1, moved.map_err(DatabaseError::from)?)?;
         // An error before here drops the connection, and Postgres rolls back.
         client
             .batch_execute("COMMIT")
@@ -216,11 +223,10 @@ impl<'a> Parameters<'a> {
     }
 }
 
-fn expect(expected: u64, changed: u64) -> Result<(), TransactError> {
-    if expected == changed {
-        Ok(())
-    } else {
-        Err(TransactError::Forked { expected, changed })
+fn has_moved(rows: u64) -> Result<(), TransactError> {
+    match rows {
+        1 => Ok(()),
+        _ => Err(TransactError::Moved),
     }
 }
 

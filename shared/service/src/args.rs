@@ -39,6 +39,12 @@ pub trait HasServerArgs {
         Ok(())
     }
 
+    /// Whether the server takes clients' requests as they send them, of any size:
+    /// then they have a connection of their own, with shorter queues.
+    fn takes_requests(&self) -> bool {
+        false
+    }
+
     /// The stream that holds the server's log, if it has one. It, and every node
     /// of NATS, must keep what is acknowledged, or the server does not start.
     fn log(&self) -> Option<&'static str> {

@@ -9,6 +9,7 @@ mod beginning;
 pub mod database;
 mod discovery;
 mod health;
+pub mod key;
 pub mod limit;
 pub mod liveness;
 mod nats;

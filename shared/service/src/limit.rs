@@ -28,7 +28,11 @@ pub const NATS_REQUEST_SECONDS: u64 = 5;
 /// Seconds that the last messages may take to leave when the process ends.
 pub const NATS_FLUSH_SECONDS: u64 = 2;
 /// Messages that wait for one subscription before further ones are dropped.
+/// Many and small: what is accounted for, pings, what stands in buckets.
 pub const NATS_SUBSCRIPTION_MESSAGES_MAX: usize = 65_536;
+/// The same where strangers choose how large the messages are, up to NATS's own
+/// limit. A client asks again for what was dropped.
+pub const NATS_REQUEST_MESSAGES_MAX: usize = 2_048;
 
 /// The oldest nats-server whose sync of replicated streams has no known holes.
 pub const NATS_VERSION_MIN: (u32, u32) = (2, 15);

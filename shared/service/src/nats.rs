@@ -29,12 +29,18 @@ pub(crate) enum Error {
     },
 }
 
-/// Connects, and stays connected: later losses are mended in the background.
-pub(crate) async fn connect(role: &str, settings: &Settings) -> Result<Client, Error> {
+/// Connects, and stays connected: later losses are mended in the background. So
+/// many messages may wait for each subscription before further ones are dropped.
+pub(crate) async fn connect(
+    role: &str,
+    settings: &Settings,
+    messages_max: usize,
+) -> Result<Client, Error> {
     let deadline = Instant::now() + settings.nats_connect;
     let mut said = false;
     loop {
         let error = match options(role, settings)
+            .subscription_capacity(messages_max)
             .connect(&settings.nats_servers[..])
             .await
         {
@@ -82,7 +88,6 @@ fn options(role: &str, settings: &Settings) -> ConnectOptions {
         .connection_timeout(Duration::from_secs(limit::NATS_ATTEMPT_SECONDS))
         .ping_interval(Duration::from_secs(limit::NATS_PING_SECONDS))
         .request_timeout(Some(Duration::from_secs(limit::NATS_REQUEST_SECONDS)))
-        .subscription_capacity(limit::NATS_SUBSCRIPTION_MESSAGES_MAX)
         .event_callback(|event| async move { note(&event) });
     match &settings.nats_password {
         Some(password) => {
@@ -149,6 +154,7 @@ pub(crate) async fn finish(client: &Client) {
 mod tests {
     use super::*;
     use clap::Parser;
+    use futures::StreamExt;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
 
@@ -183,7 +189,8 @@ mod tests {
         let url = format!("nats://{}", listener.local_addr().unwrap());
         let args = Args::try_parse_from(["server", "--nats-url", &url]).unwrap();
         let settings = args.server.check("load-balancer").unwrap();
-        let (client, silent) = tokio::join!(connect("test", &settings), let_in(&listener));
+        let connecting = connect("test", &settings, limit::NATS_SUBSCRIPTION_MESSAGES_MAX);
+        let (client, silent) = tokio::join!(connecting, let_in(&listener));
         let client = client.unwrap();
         let since = Instant::now();
         // It tries to reach another node, of which there is none here.
@@ -192,5 +199,32 @@ mod tests {
         let again = tokio::time::timeout(bound, again).await;
         assert!(again.is_ok(), "after {:?}", since.elapsed());
         drop((client, silent, again));
+    }
+
+    #[tokio::test]
+    async fn requests_beyond_the_bound_are_dropped() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("nats://{}", listener.local_addr().unwrap());
+        let args = Args::try_parse_from(["server", "--nats-url", &url]).unwrap();
+        let settings = args.server.check("load-balancer").unwrap();
+        let (clients, mut node) =
+            tokio::join!(crate::run::connect("test", &settings, true), async {
+                // The first connection is not for requests.
+                let first = let_in(&listener).await;
+                (let_in(&listener).await, first)
+            });
+        let (_nats, requests) = clients.unwrap();
+        let mut subscriber = requests.subscribe("asked").await.unwrap();
+        requests.flush().await.unwrap();
+        let poured = "MSG asked 1 1\r\nx\r\n".repeat(2 * limit::NATS_REQUEST_MESSAGES_MAX);
+        node.0.write_all(poured.as_bytes()).await.unwrap();
+        // Long enough for all of them to be read.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let mut waiting = 0;
+        let within = Duration::from_millis(200);
+        while let Ok(Some(_)) = tokio::time::timeout(within, subscriber.next()).await {
+            waiting += 1;
+        }
+        assert_eq!(waiting, limit::NATS_REQUEST_MESSAGES_MAX);
     }
 }

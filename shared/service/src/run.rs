@@ -27,6 +27,9 @@ pub struct Context {
     pub role: &'static str,
     /// The connection to NATS.
     pub nats: Client,
+    /// The connection for clients' requests; the same one, unless the server
+    /// [takes them as they are sent](HasServerArgs::takes_requests).
+    pub requests: Client,
     /// Whether to stop.
     pub shutdown: Shutdown,
     /// Whether the server is ready; to be told once it is.
@@ -176,8 +179,8 @@ where
         source,
     })?;
     tracing::info!(http.address = %address, "health and metrics on http://{address}");
-    let nats = tokio::select! {
-        nats = nats::connect(role, &settings) => nats.map_err(Failure::Nats)?,
+    let (nats, requests) = tokio::select! {
+        nats = connect(role, &settings, args.takes_requests()) => nats.map_err(Failure::Nats)?,
         () = shutdown.requested() => return Ok(()),
     };
     let host = settings.host.clone();
@@ -186,6 +189,7 @@ where
     let context = Context {
         role,
         nats,
+        requests,
         shutdown,
         health,
         discovery,
@@ -200,6 +204,20 @@ where
     nats::finish(&context.nats).await;
     tracing::info!("{role} has stopped");
     outcome
+}
+
+/// The connection, and the one for clients' requests.
+pub(crate) async fn connect(
+    role: &str,
+    settings: &Settings,
+    takes_requests: bool,
+) -> Result<(Client, Client), nats::Error> {
+    let nats = nats::connect(role, settings, limit::NATS_SUBSCRIPTION_MESSAGES_MAX).await?;
+    let requests = match takes_requests {
+        true => nats::connect(role, settings, limit::NATS_REQUEST_MESSAGES_MAX).await?,
+        false => nats.clone(),
+    };
+    Ok((nats, requests))
 }
 
 /// Runs the server, if what it stands on keeps what it acknowledges.

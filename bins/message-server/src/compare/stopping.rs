@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use deadpool_postgres::Pool;
 use tokio_postgres::error::SqlState;
 use yoshi_replica::DatabaseError;
 
@@ -14,6 +15,27 @@ use crate::store::fork;
 const MARK_WITHIN: Duration = Duration::from_secs(2);
 const MARK_PAUSE: Duration = Duration::from_secs(5);
 
+/// Writes that this database has forked, however long that takes. Safe to cancel.
+pub(crate) async fn keep_marking(pool: &Pool, what: &str) {
+    while !mark(pool, what).await {
+        tokio::time::sleep(MARK_PAUSE).await;
+    }
+}
+
+async fn mark(pool: &Pool, what: &str) -> bool {
+    let marked = tokio::time::timeout(MARK_WITHIN, fork::mark(pool, what)).await;
+    let error = match marked {
+        Ok(Ok(())) => return true,
+        Ok(Err(error)) => error.to_string(),
+        Err(elapsed) => elapsed.to_string(),
+    };
+    tracing::error!(
+        error,
+        "a restart would forget that this server must not serve"
+    );
+    false
+}
+
 impl Voter {
     /// This server is in the wrong: it serves no more, and does not forget it.
     pub(super) async fn stop(&self, what: &str) {
@@ -24,26 +46,12 @@ impl Voter {
             what,
             "THIS SERVER'S ROWS ARE WRONG, and it stops serving: {what}"
         );
-        let mut marked = self.mark(what).await;
+        let marked = mark(&self.pool, what).await;
         self.membership.refuse(what);
-        while !marked {
+        if !marked {
             tokio::time::sleep(MARK_PAUSE).await;
-            marked = self.mark(what).await;
+            keep_marking(&self.pool, what).await;
         }
-    }
-
-    async fn mark(&self, what: &str) -> bool {
-        let marked = tokio::time::timeout(MARK_WITHIN, fork::mark(&self.pool, what)).await;
-        let error = match marked {
-            Ok(Ok(())) => return true,
-            Ok(Err(error)) => error.to_string(),
-            Err(elapsed) => elapsed.to_string(),
-        };
-        tracing::error!(
-            error,
-            "a restart would forget that this server must not serve"
-        );
-        false
     }
 
     /// A database that says itself that it is damaged is in the wrong, too.

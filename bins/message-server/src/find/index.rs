@@ -21,10 +21,10 @@ use crate::store::find::fill::{self, Batch, Findable, Unindexed};
 const GATHER: Duration = Duration::from_secs(1);
 /// While others write, the index gets one part of the time in so many: it costs
 /// a server about as much as the task itself did.
-const SHARE: u64 = 20;
+const SHARE: u64 = 40;
 /// Blocks of the log by which it may lag: the nearer, the greater its share, until
 /// it has no pauses. Some minutes of a busy log.
-const LAG_BLOCKS_MAX: u64 = 50_000;
+const LAG_BLOCKS_MAX: u64 = 20_000;
 /// No pause is longer.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// The pause after a failure.
@@ -274,10 +274,10 @@ mod tests {
 
     #[test]
     fn the_index_leaves_senders_most_of_the_time_until_it_lags() {
-        let took = Duration::from_millis(100);
+        let took = Duration::from_millis(10);
         let behind = |blocks| pause(took, Position::ZERO, Position::end_of_block(blocks));
-        assert!(behind(1) > took * 18, "{:?}", behind(1));
-        assert!(behind(LAG_BLOCKS_MAX / 2) < took * 10);
+        assert!(behind(1) > took * 38, "{:?}", behind(1));
+        assert!(behind(LAG_BLOCKS_MAX / 2) < took * 20);
         assert_eq!(behind(LAG_BLOCKS_MAX), Duration::ZERO);
         assert_eq!(behind(u64::MAX >> 20), Duration::ZERO);
         let slow = pause(PAUSE_MAX, Position::ZERO, Position::end_of_block(1));

@@ -136,6 +136,12 @@ impl Membership {
         self.roster().serves(applied)
     }
 
+    /// The servers that serve from another log, past this position.
+    #[must_use]
+    pub fn others_elsewhere(&self, applied: Position) -> Vec<ServerId> {
+        self.roster().serve_elsewhere(applied)
+    }
+
     /// Waits until this server has been at the tail of the log once, or must
     /// not serve. Safe to cancel.
     pub async fn joined(&self) {

@@ -208,7 +208,10 @@ impl Task {
         match verb {
             Verb::Snooze { until } => note.snoozed_until.clone_from(until),
             Verb::Label { labels } => note.labels.clone_from(labels),
-            Verb::Read { read: true } => note.read = position,
+            Verb::Read {
+                read: true,
+                through,
+            } => note.read = through.map_or(position, |through| through.min(position)),
             _ => note.read = Position::ZERO,
         }
         if self.sender == *actor {

@@ -3,10 +3,10 @@
 
 use serde::Serialize;
 use serde_json::json;
-use yoshi_client::Stands;
-use yoshi_protocol::Position;
+use yoshi_client::{Silent, Stands};
 use yoshi_protocol::message::operate::ServerState;
 use yoshi_protocol::subject::Role;
+use yoshi_protocol::{Millis, Position};
 
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Columns, Table};
@@ -14,29 +14,61 @@ use crate::settings::Settings;
 
 const COLUMNS: Columns = Columns {
     header: &[
-        "SERVER", "KIND", "HOST", "STATE", "APPLIED", "LAG", "ACCOUNTS", "LOAD", "OUTBOX",
+        "SERVER",
+        "KIND",
+        "HOST",
+        "STATE",
+        "APPLIED",
+        "LAG",
+        "ACCOUNTS",
+        "LOAD",
+        "OUTBOX",
         "COMPARED",
+        "SILENT SINCE",
     ],
     usual: &[],
-    expendable: &[7, 9, 4, 8, 6, 1],
+    expendable: &[10, 7, 9, 4, 8, 6, 1],
     // `destroy-server` takes no short one.
     ids_can_be_short: false,
 };
+
+/// The state of a server that is known, and gives no answer.
+const SILENT: &str = "silent";
+
+/// What stands in the columns, beside their names.
+const HELP: &str = "\
+Every server that is known is shown: who answers, and who is silent. A message server is known to the \
+load balancers that heard it, any server to those that it has replicated with. One that is silent has \
+the state `silent`, and a line besides says since when; the exit code is 0 all the same.
+
+APPLIED is the position up to which it has committed the log, LAG the positions behind the most advanced \
+server of its kind. ACCOUNTS counts the accounts that it is home of now: they move to others when it is \
+silent for 3 s or drains, and do not move back, so that a server that was started again has 0 until new \
+accounts, or those of another one that fails, come to it. OUTBOX are tasks that wait because the log did \
+not take them, COMPARED is when its rows were last found equal to another server's.";
+
+pub(crate) fn help() -> String {
+    format!("{HELP}\n\n{}", COLUMNS.help())
+}
 
 /// A server, as `servers --json` prints it.
 #[derive(Debug, Serialize)]
 struct PrintedServer {
     id: String,
-    host: String,
-    state: ServerState,
-    applied: Position,
+    /// Null, like what else is not known of a server that is silent.
+    host: Option<String>,
+    /// What it says that it does, or `silent`: it is known, and gives no answer.
+    state: &'static str,
+    applied: Option<Position>,
     /// Positions behind the most advanced server of its kind.
-    lag: u64,
+    lag: Option<u64>,
     /// Null for registration servers.
     accounts: Option<u64>,
-    load: u32,
-    silent_millis: u64,
-    incarnation: String,
+    load: Option<u32>,
+    silent_millis: Option<u64>,
+    /// When it was heard last; null if it answers, or nobody knows.
+    silent_since: Option<String>,
+    incarnation: Option<String>,
     kind: &'static str,
     /// From here on by the server's own word: null if it gave none.
     outbox: Option<u64>,
@@ -49,9 +81,15 @@ struct PrintedServer {
 
 pub(crate) async fn servers(settings: &Settings) -> Result<Exit, Failure> {
     let standing = settings.operator().await?.standing().await?;
-    let printed = |servers: &[Stands]| servers.iter().map(print_as).collect::<Vec<_>>();
-    let message_servers = printed(&standing.message_servers);
-    let registration_servers = printed(&standing.registration_servers);
+    let now = Millis::now();
+    let printed = |servers: &[Stands], kind: Role| {
+        let silent = standing.silent.iter().filter(|silent| silent.role == kind);
+        let silent = silent.map(|silent| print_silent(silent, now));
+        let printed = servers.iter().map(print_as).chain(silent);
+        printed.collect::<Vec<_>>()
+    };
+    let message_servers = printed(&standing.message_servers, Role::Ms);
+    let registration_servers = printed(&standing.registration_servers, Role::Rs);
     if settings.json {
         return output::json(&json!({
             "servers": message_servers,
@@ -64,6 +102,9 @@ pub(crate) async fn servers(settings: &Settings) -> Result<Exit, Failure> {
         }));
     }
     print(&message_servers, &registration_servers)?;
+    for silent in &standing.silent {
+        remark(&no_answer(silent, now))?;
+    }
     if output::to_terminal() {
         output::lines("")?;
         for server in &standing.destroyed {
@@ -82,18 +123,16 @@ fn print_as(server: &Stands) -> PrintedServer {
     let report = server.report.as_ref();
     PrintedServer {
         id: server.id.to_string(),
-        host: server.host.clone(),
-        state: server.state,
-        applied: server.applied,
-        lag: server.lag,
+        host: Some(server.host.clone()),
+        state: state(server.state),
+        applied: Some(server.applied),
+        lag: Some(server.lag),
         accounts: server.accounts,
-        load: server.load,
-        silent_millis: server.silent_millis,
-        incarnation: server.incarnation.to_string(),
-        kind: match server.role {
-            Role::Ms => "message-server",
-            Role::Rs => "registration-server",
-        },
+        load: Some(server.load),
+        silent_millis: Some(server.silent_millis),
+        silent_since: None,
+        incarnation: Some(server.incarnation.to_string()),
+        kind: kind(server.role),
         outbox: report.map(|report| report.outbox),
         compared_at: report.and_then(|report| output::rfc3339(report.compared_at?)),
         refusal: report.and_then(|report| report.refusal.clone()),
@@ -103,12 +142,81 @@ fn print_as(server: &Stands) -> PrintedServer {
     }
 }
 
+fn print_silent(silent: &Silent, now: Millis) -> PrintedServer {
+    PrintedServer {
+        id: silent.id.to_string(),
+        host: silent.host.clone(),
+        state: SILENT,
+        applied: silent.applied,
+        lag: None,
+        accounts: silent.accounts,
+        load: None,
+        silent_millis: silent.since.map(|since| millis_since(since, now)),
+        silent_since: silent.since.and_then(output::rfc3339),
+        incarnation: None,
+        kind: kind(silent.role),
+        outbox: None,
+        compared_at: None,
+        refusal: None,
+        stream: None,
+        release: None,
+        known: None,
+    }
+}
+
+fn millis_since(since: Millis, now: Millis) -> u64 {
+    u64::try_from(now.0.saturating_sub(since.0)).unwrap_or_default()
+}
+
+/// That a server gives no answer, and what to do about it.
+fn no_answer(silent: &Silent, now: Millis) -> String {
+    let id = silent.id;
+    let name = match &silent.host {
+        Some(host) => format!("{} ({id})", output::clean_line(host)),
+        None => format!("{} {id}", kind(silent.role)),
+    };
+    let since = match silent.since {
+        Some(since) => format!(
+            "no answer since {}, {} s ago",
+            output::local(since),
+            millis_since(since, now) / 1_000
+        ),
+        None => "no answer, nobody knows since when".to_owned(),
+    };
+    let done = match silent.role {
+        Role::Ms => format!(
+            "start it again; if it is gone for good, `yoshi destroy-server {id}` takes it out"
+        ),
+        Role::Rs => "start it again".to_owned(),
+    };
+    format!("{name}: {since}: {done}")
+}
+
+const fn kind(role: Role) -> &'static str {
+    match role {
+        Role::Ms => "message-server",
+        Role::Rs => "registration-server",
+    }
+}
+
+/// Something besides the rows: below them for people, never among them for programs.
+fn remark(text: &str) -> Result<Exit, Failure> {
+    if output::to_terminal() {
+        return output::lines(text);
+    }
+    output::note(text);
+    Ok(Exit::Done)
+}
+
 fn print(
     message_servers: &[PrintedServer],
     registration_servers: &[PrintedServer],
 ) -> Result<Exit, Failure> {
     let mut table = Table::new(&COLUMNS);
-    let number = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |n| n.to_string());
+    let host = |server: &PrintedServer| {
+        let host = server.host.as_deref();
+        host.map_or_else(|| "-".to_owned(), output::clean_line)
+    };
     let all = || message_servers.iter().chain(registration_servers);
     for server in all() {
         table.row(vec![
@@ -119,24 +227,25 @@ fn print(
                 "RS"
             }
             .to_owned(),
-            output::clean_line(&server.host),
-            state(server.state).to_owned(),
-            server.applied.to_string(),
-            server.lag.to_string(),
-            number(server.accounts),
-            server.load.to_string(),
-            number(server.outbox),
-            server.compared_at.clone().unwrap_or_else(|| "-".to_owned()),
+            host(server),
+            server.state.to_owned(),
+            or_dash(server.applied),
+            or_dash(server.lag),
+            or_dash(server.accounts),
+            or_dash(server.load),
+            or_dash(server.outbox),
+            or_dash(server.compared_at.as_ref()),
+            match (server.state, &server.silent_since) {
+                (SILENT, None) => "unknown".to_owned(),
+                (_, since) => or_dash(since.as_ref()),
+            },
         ]);
     }
     table.print()?;
     for server in all() {
         if let Some(refusal) = &server.refusal {
-            let (host, refusal) = (
-                output::clean_line(&server.host),
-                output::clean_line(refusal),
-            );
-            output::lines(&format!("{host} refuses: {refusal}"))?;
+            let refusal = output::clean_line(refusal);
+            remark(&format!("{} refuses: {refusal}", host(server)))?;
         }
     }
     Ok(Exit::Done)
@@ -150,5 +259,48 @@ pub(crate) const fn state(state: ServerState) -> &'static str {
         ServerState::Draining => "draining",
         ServerState::Primary => "primary",
         ServerState::Backup => "backup",
+    }
+}
+
+fn or_dash(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use yoshi_protocol::ServerId;
+
+    #[test]
+    fn a_silent_server_says_since_when_and_what_to_do() {
+        let id = ServerId::random();
+        let now = Millis::now();
+        let mut silent = Silent {
+            id,
+            role: Role::Ms,
+            host: Some("ms2".to_owned()),
+            since: Some(Millis(now.0 - 90_500)),
+            applied: Some(Position(7_168)),
+            accounts: Some(0),
+        };
+        let words = no_answer(&silent, now);
+        assert!(
+            words.starts_with(&format!("ms2 ({id}): no answer since 2")),
+            "{words}"
+        );
+        assert!(words.contains(", 90 s ago: start it again"), "{words}");
+        assert!(words.contains(&format!("destroy-server {id}")), "{words}");
+        let printed = serde_json::to_value(print_silent(&silent, now)).unwrap();
+        assert_eq!(printed["state"], "silent");
+        assert_eq!(printed["silent_millis"], 90_500);
+        assert!(printed["silent_since"].is_string() && printed["lag"].is_null());
+
+        (silent.role, silent.host, silent.since) = (Role::Rs, None, None);
+        let words = no_answer(&silent, now);
+        let expected = format!("registration-server {id}: no answer, nobody knows since when");
+        assert!(
+            words.starts_with(&expected) && !words.contains("destroy"),
+            "{words}"
+        );
     }
 }

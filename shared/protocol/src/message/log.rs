@@ -32,6 +32,10 @@ pub struct Block {
 pub struct AccountedFor {
     /// Who has committed everything up to `position`.
     pub server: ServerId,
+    /// Of which log: a position of another one says nothing about this one. Left
+    /// out by releases that did not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<Incarnation>,
     /// Up to where, inclusive.
     pub position: Position,
     /// That server's incarnation.

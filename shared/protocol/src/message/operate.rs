@@ -19,6 +19,10 @@ pub struct ServerReport {
     pub host: String,
     /// Requests that it is working on.
     pub load: u32,
+    /// The last block that it has applied from the stream of its log. Left out
+    /// if it knows none, and by releases that did not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block: Option<LastBlock>,
     /// The servers of its kind that it has ever replicated with, and that were
     /// not destroyed: who must be asked before a lost log is made anew.
     pub known: Vec<ServerId>,
@@ -43,6 +47,17 @@ pub struct ServerReport {
     pub incarnation: Incarnation,
 }
 
+/// A block of a log, by which a history is known again: two that hold different
+/// blocks at one sequence are two histories.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastBlock {
+    /// The message id that its root gave it; left out if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Its sequence in the stream.
+    pub sequence: u64,
+}
+
 /// A log that was lost, and that a later one continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Continued {
@@ -59,6 +74,10 @@ pub const INCARNATION_KEY: &str = "incarnation";
 pub const CONTINUES_KEY: &str = "continues";
 /// The key of the first sequence of a log that continues another one.
 pub const FIRST_SEQUENCE_KEY: &str = "first_sequence";
+/// The key of the servers whose copies `yoshi recover-log` has found to be the
+/// beginning of what a log continues: their ids as text, separated by commas. Any
+/// other server must show it before it takes the log up.
+pub const PROVEN_KEY: &str = "proven";
 /// Lost logs that a log names. A database that missed more recoveries is filled
 /// anew instead.
 pub const GENERATIONS_MAX: usize = 16;

@@ -1,11 +1,11 @@
 //! Who is there: QUERY_LB_FOR_RS, QUERY_LB_FOR_MS, PING_MS, NEW_PRIM_REG,
-//! RS_HEARTBEAT, DESTROY_MS and MS_DOWN; and what stands in the KV buckets.
+//! RS_HEARTBEAT, DESTROY_MS, MS_DOWN and STALE_HOME; and what stands in the KV buckets.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::cbor::{self, Bound, DecodeError};
-use crate::name::{Epoch, Incarnation, Position, ServerId};
+use crate::name::{AccountName, Epoch, Incarnation, Position, ServerId};
 
 /// QUERY_LB_FOR_RS: which registration server is primary?
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +34,9 @@ pub struct QueryLbForMs {}
 /// The answer to QUERY_LB_FOR_MS.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageServers {
+    /// Those that were heard once and are silent now, by id, as they stood then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub silent: Vec<MessageServer>,
     /// The live ones, by id.
     pub servers: Vec<MessageServer>,
     /// Those that were destroyed, by id: they must not come back.
@@ -60,8 +63,16 @@ pub struct PingMs {
     pub host: String,
     /// Requests that it is working on.
     pub load: u32,
+    /// The stream is not the log that its database was filled from, or not all of it:
+    /// whatever its position is, it says nothing about what the stream holds.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost: bool,
     /// What it is able to do.
     pub state: MsState,
+    /// The log that its database was filled from: a position of another log says
+    /// nothing about this one. Left out by releases that did not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<Incarnation>,
     /// It has committed the log up to here.
     pub applied: Position,
     /// It found its own rows to differ from the other servers', and takes no
@@ -112,6 +123,21 @@ pub enum DownReason {
 pub struct DestroyMs {
     /// Which.
     pub id: ServerId,
+    /// Another message server knows it: do it also if the load balancers have
+    /// never heard it. Left out if not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub known: bool,
+}
+
+/// STALE_HOME: a request came with an epoch below the one that the account's
+/// latest entry has: whoever sent it here knows an old home, as after the bucket
+/// of affinity was restored to an older state, or lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StaleHome {
+    /// The epoch of the account's latest entry: its next home needs a higher one.
+    pub epoch: Epoch,
+    /// Whose.
+    pub account: AccountName,
 }
 
 /// RS_HEARTBEAT: a backup asks the primary whether it is alive (§4.3.3), and
@@ -122,6 +148,12 @@ pub struct RsHeartbeat {
     pub id: ServerId,
     /// Where it runs, for people.
     pub host: String,
+    /// As in [`PingMs`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost: bool,
+    /// As in [`PingMs`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<Incarnation>,
     /// It has committed the accounts log up to here.
     pub applied: Position,
     /// This life of its process.
@@ -179,6 +211,13 @@ pub struct Affinity {
     /// The fence: rises with every change of home.
     pub epoch: Epoch,
     /// The account's home.
+    pub server: ServerId,
+}
+
+/// The value of the key of the message server that forgets its rows now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResyncTurn {
+    /// Which.
     pub server: ServerId,
 }
 

@@ -96,6 +96,14 @@ impl NewTask {
         if distinct.len() < self.options.len() {
             return Err(rule("options", "each once".into()));
         }
+        self.check_start()
+    }
+
+    /// A task does not start after it is due.
+    ///
+    /// # Errors
+    /// [`InvalidTask::Field`], for `start`.
+    pub fn check_start(&self) -> Result<(), InvalidTask> {
         match (&self.start, &self.due) {
             (Some(start), Some(due)) if start.is_surely_after(due) => {
                 Err(rule("start", "must not be after due".into()))

@@ -173,6 +173,11 @@ fn recipients() -> Vec<(&'static str, Verb)> {
     ]
 }
 
+fn read_through(through: Option<Position>) -> Verb {
+    let read = true;
+    Verb::Read { read, through }
+}
+
 fn senders() -> Vec<(&'static str, Verb)> {
     let text = str::to_owned;
     let withdraw = Verb::Withdraw {
@@ -194,6 +199,7 @@ fn senders() -> Vec<(&'static str, Verb)> {
         ("comment", Verb::Comment { text }),
         ("snooze", Verb::Snooze { until }),
         ("label", Verb::Label { labels }),
-        ("read", Verb::Read { read: true }),
+        ("read", read_through(None)),
+        ("read-through", read_through(Some(Position(7_169)))),
     ]
 }

@@ -8,7 +8,7 @@ use yoshi_protocol::message::log::{
     AccountEntry, AccountOp, AccountedFor, BLOCK_VERSION, Block, LogEntry, LogPage, PollLog,
     SetPassword, TaskEntry, TaskOp,
 };
-use yoshi_protocol::message::operate::{Continued, ServerReport, ServerState};
+use yoshi_protocol::message::operate::{Continued, LastBlock, ServerReport, ServerState};
 use yoshi_protocol::message::roster::{MsState, NewPrimReg, PingMs};
 use yoshi_protocol::message::task::TaskFromClient;
 use yoshi_protocol::{
@@ -26,6 +26,11 @@ pub(crate) fn server(last: u128) -> ServerId {
 
 pub(crate) fn incarnation() -> Incarnation {
     Incarnation(id(0x1c))
+}
+
+/// The identity of a log.
+pub(crate) fn log() -> Incarnation {
+    Incarnation(id(0x109))
 }
 
 pub(crate) fn name(text: &str) -> AccountName {
@@ -87,7 +92,9 @@ pub(crate) fn ping() -> PingMs {
         id: server(1),
         host: "ms1".to_owned(),
         load: 3,
+        lost: false,
         state: MsState::Serving,
+        stream: Some(log()),
         applied: POSITION,
         stopped: false,
         incarnation: incarnation(),
@@ -99,6 +106,10 @@ pub(crate) fn report() -> ServerReport {
         id: server(1),
         host: "ms1".to_owned(),
         load: 3,
+        block: Some(LastBlock {
+            id: Some(format!("{}-7", incarnation())),
+            sequence: 7,
+        }),
         known: vec![server(2), server(3)],
         state: ServerState::Behind,
         outbox: 2,
@@ -152,6 +163,7 @@ pub(crate) fn block(entry: Vec<u8>) -> Block {
 pub(crate) fn accounted_for() -> AccountedFor {
     AccountedFor {
         server: server(2),
+        stream: Some(log()),
         position: Position::end_of_block(7),
         incarnation: incarnation(),
     }

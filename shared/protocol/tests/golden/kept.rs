@@ -6,8 +6,12 @@
 //! another opcode, or what is stored another version.
 
 use ciborium::Value;
+use yoshi_protocol::Reply;
+use yoshi_protocol::cbor::{self, Bound};
+use yoshi_protocol::message::log::AccountedFor;
+use yoshi_protocol::message::operate::ServerReport;
 use yoshi_protocol::message::roster::{
-    Affinity, PrimaryLease, VALUE_VERSION, ValueError, decode_value,
+    Affinity, PingMs, PrimaryLease, RsHeartbeat, VALUE_VERSION, ValueError, decode_value,
 };
 
 use crate::annotate::parse_hex;
@@ -54,6 +58,29 @@ fn what_release_0_1_0_wrote_is_read_and_written_back() {
         count += 1;
     }
     assert_eq!(count, KEPT);
+}
+
+/// What servers said before they told of which log they speak, byte for byte: it is
+/// still read, as if nothing was said about that, and written as it was.
+#[test]
+fn servers_that_do_not_name_their_log_are_understood() {
+    let read = |name: &str| {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/before-streams");
+        parse_hex(&std::fs::read_to_string(format!("{folder}/{name}.hex")).unwrap())
+    };
+    let bytes = read("03-ping-ms-request");
+    let ping: PingMs = cbor::decode(&bytes, Bound::REQUEST).unwrap();
+    assert_eq!((ping.stream, cbor::encode(&ping)), (None, bytes));
+    let bytes = read("11-rs-heartbeat-request");
+    let beat: RsHeartbeat = cbor::decode(&bytes, Bound::REQUEST).unwrap();
+    assert_eq!((beat.stream, cbor::encode(&beat)), (None, bytes));
+    let bytes = read("accounted-for");
+    let accounted: AccountedFor = cbor::decode(&bytes, Bound::REQUEST).unwrap();
+    assert_eq!((accounted.stream, cbor::encode(&accounted)), (None, bytes));
+    let bytes = read("23-server-status-answer");
+    let report: Reply<ServerReport> = cbor::decode(&bytes, Bound::ANSWER).unwrap();
+    assert_eq!(cbor::encode(&report), bytes);
+    assert_eq!(report.into_result().unwrap().block, None);
 }
 
 /// A value of a bucket with one more key, `version`, which is the last in order.

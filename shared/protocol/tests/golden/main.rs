@@ -85,6 +85,7 @@ mod tests {
                     | Opcode::AccountChanged
                     | Opcode::MsDown
                     | Opcode::TasksChanged
+                    | Opcode::StaleHome
             );
             assert_eq!(
                 there.contains(&(opcode, Direction::Answer)),

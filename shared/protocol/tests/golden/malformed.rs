@@ -4,6 +4,7 @@ use serde::de::DeserializeOwned;
 use yoshi_protocol::cbor::{self, Bound};
 use yoshi_protocol::message::account::{LogOut, NewAcct};
 use yoshi_protocol::message::log::LogPage;
+use yoshi_protocol::message::roster::StaleHome;
 use yoshi_protocol::message::task::TaskFromClient;
 use yoshi_protocol::{ErrorCode, ErrorReply, Kind, NewTask};
 
@@ -325,6 +326,18 @@ fn broken_names() -> Vec<Malformed> {
             "a capital letter",
             new_acct("Ana", &password),
             request::<NewAcct>,
+        ),
+        case(
+            "stale-home-name",
+            "a capital letter in whose home is old",
+            bytes_of(&[b"\xa2\x65epoch\x07", &text("account"), &text("Ana")]),
+            request::<StaleHome>,
+        ),
+        case(
+            "stale-home-epoch",
+            "an epoch below nothing",
+            bytes_of(&[b"\xa2\x65epoch\x26", &text("account"), &text("ana")]),
+            request::<StaleHome>,
         ),
         case(
             "name-empty",

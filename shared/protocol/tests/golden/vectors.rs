@@ -12,7 +12,8 @@ use yoshi_protocol::message::account::{
 use yoshi_protocol::message::log::{AccountOp, EndToken, NewToken, SetDisabled};
 use yoshi_protocol::message::roster::{
     Affinity, DestroyMs, DownReason, MessageServer, MessageServers, MsDown, MsState, PingMs,
-    PrimaryLease, PrimaryRs, QueryLbForMs, QueryLbForRs, RsHeartbeat, StillAlive,
+    PrimaryLease, PrimaryRs, QueryLbForMs, QueryLbForRs, ResyncTurn, RsHeartbeat, StaleHome,
+    StillAlive,
 };
 use yoshi_protocol::message::task::{
     Ask, AskState, ClientPoll, ClientPolled, Note, Queued, Receipt, Sent, ServerApplied,
@@ -24,7 +25,7 @@ use yoshi_protocol::{
 
 use crate::fixtures::{
     AT, EPOCH, POSITION, account_entry, account_receipt, accounted_for, block, full_task, id,
-    incarnation, log_page, name, password, ping, poll_log, primary, server, set_password,
+    incarnation, log, log_page, name, password, ping, poll_log, primary, server, set_password,
     small_task, task_entry, task_from_client, token,
 };
 use crate::{changes, find, operators};
@@ -96,6 +97,7 @@ pub(crate) fn vectors() -> Vec<Vector> {
     vectors.extend(changes::changes());
     vectors.extend(find::messages());
     vectors.extend(further());
+    vectors.extend(buckets());
     vectors.extend(account_entries());
     vectors
 }
@@ -115,6 +117,11 @@ fn between_servers() -> Vec<Vector> {
         answer(
             Opcode::QueryLbForMs,
             MessageServers {
+                silent: vec![MessageServer {
+                    ping: ping(),
+                    accounts: 0,
+                    silent_millis: 90_000,
+                }],
                 servers: vec![MessageServer {
                     ping: ping(),
                     accounts: 12,
@@ -133,7 +140,13 @@ fn between_servers() -> Vec<Vector> {
         of(Opcode::AccountToRs, Direction::Answer, &accounted_for()),
         request(Opcode::PollRs, &poll_log()),
         answer(Opcode::PollRs, log_page(account_entry)),
-        request(Opcode::DestroyMs, &DestroyMs { id: server(4) }),
+        request(
+            Opcode::DestroyMs,
+            &DestroyMs {
+                id: server(4),
+                known: true,
+            },
+        ),
         answer(Opcode::DestroyMs, Done {}),
         request(
             Opcode::MsDown,
@@ -141,6 +154,13 @@ fn between_servers() -> Vec<Vector> {
                 id: server(3),
                 reason: DownReason::Timeout,
                 incarnation: Some(incarnation()),
+            },
+        ),
+        request(
+            Opcode::StaleHome,
+            &StaleHome {
+                epoch: EPOCH,
+                account: name("ana"),
             },
         ),
     ]
@@ -230,6 +250,8 @@ fn of_registration_servers() -> Vec<Vector> {
             &RsHeartbeat {
                 id: server(8),
                 host: "rs1".to_owned(),
+                lost: false,
+                stream: Some(log()),
                 applied: POSITION,
                 incarnation: incarnation(),
             },
@@ -356,6 +378,15 @@ fn further() -> Vec<Vector> {
             },
         ),
         named(
+            "ping-lost",
+            "3 PING_MS of a server whose stream is not its log",
+            &PingMs {
+                state: MsState::Behind,
+                lost: true,
+                ..ping()
+            },
+        ),
+        named(
             "refusal",
             "an answer that refuses",
             &Reply::<Done>::Error(refusal),
@@ -386,6 +417,11 @@ fn further() -> Vec<Vector> {
                 credential: Credential::Token(token()),
             },
         ),
+    ]
+}
+
+fn buckets() -> Vec<Vector> {
+    vec![
         named(
             "bucket-affinity",
             "a value in the bucket yoshi-affinity",
@@ -401,6 +437,11 @@ fn further() -> Vec<Vector> {
                 epoch: EPOCH,
                 server: server(9),
             },
+        ),
+        named(
+            "bucket-resync",
+            "the value of the key resync in the bucket yoshi-registration",
+            &ResyncTurn { server: server(1) },
         ),
     ]
 }

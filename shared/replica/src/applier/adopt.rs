@@ -1,7 +1,7 @@
 //! Before a stream is followed: is it the log that this database was filled
 //! from, all of it, or one that continues that log? Else nothing is read.
 
-use super::{Applier, Followed, Interruption};
+use super::{Applier, Followed, Interruption, next_sequence};
 use crate::ReplicaError;
 use crate::Standing;
 use crate::cursor::{self, AppliedBlock, Cursor};
@@ -36,11 +36,12 @@ impl<M: StateMachine> Applier<M> {
             let settings = &self.settings;
             match judge(settings.role, settings.id, &self.log.name, cursor, &view) {
                 Verdict::Follow => {
-                    let view = self.whole(view, taken).await.inspect_err(|error| {
+                    let followed = self.goes_on(view, taken).await.inspect_err(|error| {
                         if matches!(error, Interruption::Lost(_)) {
                             self.trust(false);
                         }
-                    })?;
+                    });
+                    let view = followed?;
                     self.trust(true);
                     return Ok(view);
                 }
@@ -48,16 +49,30 @@ impl<M: StateMachine> Applier<M> {
                     self.trust(false);
                     return Err(Interruption::Lost(what));
                 }
-                Verdict::Adopt(adoption) if self.stored < adoption.through => {
-                    self.trust(false);
-                    self.catch_up(applying, Some(adoption.through)).await?;
-                }
                 Verdict::Adopt(adoption) => {
                     self.trust(false);
-                    self.adopt(&view, adoption).await?;
+                    if !view.is_proven(self.settings.id) {
+                        self.prove(view.incarnation).await?;
+                    }
+                    if self.stored < adoption.through {
+                        let until = Some(adoption.through);
+                        self.catch_up(applying, &view, until).await?;
+                    } else {
+                        self.adopt(&view, adoption).await?;
+                    }
                 }
             }
         }
+    }
+
+    /// The stream is whole. If it begins after what this database holds, its blocks
+    /// do not tell whether that comes before them: a neighbour's copy does.
+    async fn goes_on(&mut self, view: View, taken: Option<StoredAt>) -> Result<View, Interruption> {
+        let view = self.whole(view, taken).await?;
+        if next_sequence(self.stored) < view.first {
+            self.prove(view.incarnation).await?;
+        }
+        Ok(view)
     }
 
     /// The stream has the right incarnation and is long enough for this

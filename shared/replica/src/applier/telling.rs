@@ -74,6 +74,7 @@ impl<M: StateMachine> Applier<M> {
         } = self.settings;
         let payload = cbor::encode(&AccountedFor {
             server: id,
+            stream: Some(self.cursor.incarnation),
             position: through,
             incarnation,
         });

@@ -17,20 +17,67 @@ pub struct Down {
     pub incarnation: Incarnation,
 }
 
-/// The other servers, by id.
+/// The other servers, and how far they are in this server's log.
 #[derive(Debug, Default)]
-pub(super) struct Peers(BTreeMap<ServerId, State>);
+pub(super) struct Peers {
+    /// None if nobody has said which it is: positions are then taken as they come.
+    log: Option<Incarnation>,
+    servers: BTreeMap<ServerId, State>,
+}
 
 #[derive(Debug)]
 struct State {
     incarnation: Incarnation,
     applied: Position,
+    /// How far it said it was when this root's latest block was not published yet.
+    claimed: Position,
+    /// It had applied what the stream had not taken yet: of another history.
+    is_apart: bool,
     counts: bool,
     /// Set when it missed β: it counts again once it has applied up to here.
     down_until: Option<Position>,
 }
 
 impl Peers {
+    /// Another log has other positions: what was said of the last one is forgotten.
+    pub(super) fn follow(&mut self, log: Incarnation) {
+        if self.log.replace(log) != Some(log) {
+            for peer in self.servers.values_mut() {
+                peer.begin(peer.incarnation);
+                peer.down_until = None;
+            }
+        }
+    }
+
+    /// A block is about to be published.
+    pub(super) fn before_a_block(&mut self) {
+        for peer in self.servers.values_mut() {
+            peer.claimed = peer.applied;
+        }
+    }
+
+    /// The stream has taken that block here. Whoever had applied this place before
+    /// holds another block there: the stream had lost its end, and has grown again.
+    pub(super) fn stored(&mut self, sequence: u64) {
+        for (id, peer) in &mut self.servers {
+            if peer.claimed.sequence() >= sequence && !peer.is_apart {
+                tracing::error!(
+                    server = %id, sequence,
+                    "{id} has applied another block at {sequence}: it holds another history of the log"
+                );
+                peer.is_apart = true;
+                peer.applied = Position::ZERO;
+            }
+        }
+    }
+
+    pub(super) fn is_of_this_log(&self, stream: Option<Incarnation>) -> bool {
+        match (self.log, stream) {
+            (Some(log), Some(stream)) => log == stream,
+            _ => true,
+        }
+    }
+
     /// A peer says that it has committed everything up to `position`.
     pub(super) fn accounted(
         &mut self,
@@ -38,7 +85,7 @@ impl Peers {
         incarnation: Incarnation,
         position: Position,
     ) {
-        if let Some(peer) = self.0.get_mut(&server)
+        if let Some(peer) = self.servers.get_mut(&server)
             && peer.incarnation == incarnation
         {
             peer.advance(position);
@@ -47,21 +94,26 @@ impl Peers {
 
     /// Who is there now, beside `own`. Those that are gone are waited for no more.
     pub(super) fn set(&mut self, own: ServerId, peers: &[Peer]) {
-        self.0
+        self.servers
             .retain(|id, _| peers.iter().any(|peer| peer.id == *id));
         for peer in peers.iter().filter(|peer| peer.id != own) {
-            let state = self.0.entry(peer.id).or_insert(State {
+            let applied = match self.log {
+                Some(log) => peer.applied_of(log),
+                None => peer.applied,
+            };
+            let state = self.servers.entry(peer.id).or_insert(State {
                 incarnation: peer.incarnation,
-                applied: peer.applied,
+                applied,
+                claimed: Position::ZERO,
+                is_apart: false,
                 counts: peer.counts,
                 down_until: None,
             });
             if state.incarnation != peer.incarnation {
-                state.incarnation = peer.incarnation;
-                state.applied = peer.applied;
+                state.begin(peer.incarnation);
             }
             state.counts = peer.counts;
-            state.advance(peer.applied);
+            state.advance(applied);
         }
     }
 
@@ -69,7 +121,7 @@ impl Peers {
     /// again once it has committed up to `newest`.
     pub(super) fn miss(&mut self, waited_for: Position, newest: Position) -> Vec<Down> {
         let mut down = Vec::new();
-        for (id, peer) in &mut self.0 {
+        for (id, peer) in &mut self.servers {
             if peer.is_waited_for() && peer.applied < waited_for {
                 peer.down_until = Some(newest);
                 down.push(Down {
@@ -83,13 +135,14 @@ impl Peers {
 
     /// Up to where everybody who is waited for has committed, and this server.
     pub(super) fn watermark(&self, applied: Position) -> Position {
-        let peers = self.0.values().filter(|peer| peer.is_waited_for());
+        let peers = self.servers.values().filter(|peer| peer.is_waited_for());
         peers.map(|peer| peer.applied).fold(applied, Position::min)
     }
 
     /// Who has committed `position`, with `own`, by id.
     pub(super) fn holders(&self, own: ServerId, position: Position) -> Vec<ServerId> {
-        let peers = self.0.iter().filter(|(_, peer)| peer.applied >= position);
+        let peers = self.servers.iter();
+        let peers = peers.filter(|(_, peer)| peer.applied >= position);
         let mut holders: Vec<_> = peers.map(|(id, _)| *id).chain([own]).collect();
         holders.sort_unstable();
         holders
@@ -97,7 +150,18 @@ impl Peers {
 }
 
 impl State {
+    /// Another life of it, or another log: nothing is known of it yet.
+    fn begin(&mut self, incarnation: Incarnation) {
+        self.incarnation = incarnation;
+        self.applied = Position::ZERO;
+        self.claimed = Position::ZERO;
+        self.is_apart = false;
+    }
+
     fn advance(&mut self, position: Position) {
+        if self.is_apart {
+            return;
+        }
         self.applied = self.applied.max(position);
         if self.down_until.is_some_and(|until| self.applied >= until) {
             self.down_until = None;

@@ -21,6 +21,8 @@ fn peer(number: u128, applied: Position) -> Peer {
     Peer {
         id: server(number),
         incarnation: life(number),
+        lost: false,
+        stream: None,
         applied,
         counts: true,
     }
@@ -44,6 +46,78 @@ fn ok(sequence: u64, count: usize) -> Vec<(Position, &'static str)> {
 
 fn tickets(root: &mut Root<u32, &'static str>) -> Vec<u32> {
     root.done().into_iter().map(|(ticket, _)| ticket).collect()
+}
+
+/// The log is lost and recovered without server 3, which comes back with more of
+/// the lost log than the new one has given out.
+#[test]
+fn a_position_of_another_log_makes_nobody_a_holder() {
+    let (lost, log) = (life(100), life(101));
+    let of = |stream, number, applied| Peer {
+        stream: Some(stream),
+        ..peer(number, applied)
+    };
+    let far = Position::end_of_block(900);
+    let mut root = Root::new(server(1), BETA, Position::ZERO);
+    root.follow(lost);
+    root.set_peers(&[of(lost, 2, far), of(lost, 3, far)]);
+    root.follow(log);
+    let three = Peer {
+        counts: false,
+        ..of(lost, 3, far)
+    };
+    root.set_peers(&[of(log, 2, Position::end_of_block(4)), three]);
+    root.submit(7, account("ana"), vec![1]).unwrap();
+    root.next_block().unwrap();
+    root.stored(5, Instant::now());
+    root.outcomes(ok(5, 1));
+    root.applied(Position::end_of_block(5));
+    assert!(
+        root.done().is_empty(),
+        "what 2 had said was of the lost log"
+    );
+    root.accounted_in(Some(lost), (server(2), life(2)), far);
+    root.accounted_in(Some(lost), (server(3), life(3)), far);
+    assert!(root.done().is_empty());
+    root.accounted_in(Some(log), (server(2), life(2)), Position::end_of_block(5));
+    let done = root.done();
+    let accounted = done[0].1.as_ref().unwrap();
+    assert_eq!(accounted.accounted_for, [server(1), server(2)]);
+    // Servers of an earlier release do not say of which log they speak.
+    root.set_peers(&[peer(3, far)]);
+    root.accounted_in(None, (server(3), life(3)), far);
+    assert_eq!(root.peers.holders(server(1), far), [server(1), server(3)]);
+}
+
+/// The stream has lost its end and grown again: server 3 had applied other blocks there.
+#[test]
+fn whoever_had_applied_a_place_before_it_was_given_out_does_not_hold_it() {
+    let far = Position::end_of_block(9);
+    let mut root = root(&[peer(2, Position::end_of_block(4)), peer(3, far)]);
+    root.submit(7, account("ana"), vec![1]).unwrap();
+    root.next_block().unwrap();
+    // As fast as the acknowledgement: this one has read the block.
+    root.accounted(server(2), life(2), Position::end_of_block(5));
+    root.stored(5, Instant::now());
+    root.outcomes(ok(5, 1));
+    root.applied(Position::end_of_block(5));
+    root.accounted(server(3), life(3), far);
+    assert!(
+        root.done().is_empty(),
+        "it is waited for, as it says that it serves"
+    );
+    root.set_peers(&[peer(2, Position::end_of_block(5))]);
+    let done = root.done();
+    let accounted = done[0].1.as_ref().unwrap();
+    assert_eq!(accounted.accounted_for, [server(1), server(2)]);
+    // It is filled anew, and begins another life.
+    let anew = Peer {
+        incarnation: life(33),
+        ..peer(3, Position::end_of_block(5))
+    };
+    root.set_peers(&[peer(2, far), anew]);
+    let holders = root.peers.holders(server(1), Position::in_block(5, 0));
+    assert_eq!(holders, [server(1), server(2), server(3)]);
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! What the sender does: revise a task, withdraw it, ask again, remind.
 
 use yoshi_protocol::cbor::DecodeError;
-use yoshi_protocol::{AccountName, ErrorCode, InvalidTask, Revise};
+use yoshi_protocol::{AccountName, Completion, ErrorCode, InvalidTask, Revise};
 
-use super::{Refusal, State, Status, Step, Task, not_allowed, refusal};
+use super::{Ask, Content, Refusal, State, Status, Step, Task, not_allowed, refusal};
 
 /// Reminders of one task.
 pub const REMINDERS_MAX: u32 = 100;
@@ -28,23 +28,42 @@ impl Task {
             }
             error => refusal(ErrorCode::InvalidTask, error.to_string()),
         })?;
+        self.check_answers(&content)?;
         if revise.asks_again() {
-            for ask in &mut self.asks {
-                let answered = matches!(
-                    ask.step.state,
-                    State::Accepted | State::InProcess | State::Declined
-                );
-                if answered {
-                    ask.decide(Step::default());
-                } else if ask.step.state == State::Closed {
-                    // What it opens to again is asked anew, too.
-                    ask.before = None;
-                }
-            }
+            self.ask_anew();
         }
         self.content = content;
         self.revision += 1;
         Ok(())
+    }
+
+    /// What was completed keeps its answer, which must still be one.
+    fn check_answers(&self, content: &Content) -> Result<(), Refusal> {
+        for ask in &self.asks {
+            let answer = ask.step.answer.as_ref();
+            if answer.is_some_and(|answer| answer.check_for(content.task()).is_err()) {
+                return not_allowed(format!(
+                    "{} has completed it, with an answer that it would not have any more: reopen it first",
+                    ask.recipient
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Who has answered what is no longer asked is asked anew; who is done stays so.
+    fn ask_anew(&mut self) {
+        for ask in &mut self.asks {
+            match ask.step.state {
+                State::Accepted | State::InProcess | State::Declined => {
+                    ask.decide(Step::default());
+                }
+                // What it goes back to is asked anew, too.
+                State::Completed => ask.before = Some(Step::default()),
+                State::Closed => ask.before = None,
+                State::NeedsAction | State::Withdrawn => {}
+            }
+        }
     }
 
     pub(super) fn withdraw(
@@ -78,7 +97,15 @@ impl Task {
             reason: reason.to_owned(),
             ..Step::default()
         };
-        self.decide_for(recipients, |state| !state.is_open(), &step)?;
+        let named = |ask: &Ask| recipients.is_empty() || recipients.contains(&ask.recipient);
+        let stays_done = self.content.task().completion == Completion::Any
+            && self
+                .asks
+                .iter()
+                .any(|ask| ask.step.state == State::Completed && !named(ask));
+        // What one has completed for all would close at once again.
+        let fits = |state: State| !(state.is_open() || stays_done && state == State::Closed);
+        self.decide_for(recipients, fits, &step)?;
         self.withdrawn = false;
         Ok(())
     }

@@ -37,8 +37,12 @@ impl Content {
     /// The content after a revision.
     ///
     /// # Errors
-    /// [`InvalidTask`], if it would be no task, or a too large one.
+    /// [`InvalidTask`], if it would be no task, a too large one, or start after it is due.
     pub fn revised(&self, revise: &Revise) -> Result<Self, InvalidTask> {
-        Self::read(revise.merge(&self.bytes)?.into())
+        let revised = Self::read(revise.merge(&self.bytes)?.into())?;
+        if revise.start.is_some() || revise.due.is_some() {
+            revised.task.check_start()?;
+        }
+        Ok(revised)
     }
 }

@@ -76,7 +76,10 @@ fn states(task: &Task) -> Vec<State> {
 fn nobody_acts_on_what_is_not_theirs() {
     let mut task = task(Completion::All, &["ben"]);
     assert_eq!(refused(&mut task, "eve", Verb::Accept), ErrorCode::NotFound);
-    let read = Verb::Read { read: true };
+    let read = Verb::Read {
+        read: true,
+        through: None,
+    };
     assert_eq!(refused(&mut task, "eve", read), ErrorCode::NotFound);
     for verb in [Verb::Accept, done(), Verb::Undo] {
         assert_eq!(refused(&mut task, "ana", verb), ErrorCode::NotAllowed);
@@ -164,6 +167,54 @@ fn a_stale_revision_is_a_conflict_and_a_real_one_asks_again() {
     assert_eq!(refused(&mut task, "ana", broken), ErrorCode::InvalidTask);
 }
 
+fn revise(revision: u32, change: impl FnOnce(&mut Revise)) -> Verb {
+    let mut revise = Revise {
+        revision,
+        ..Revise::default()
+    };
+    change(&mut revise);
+    Verb::Revise(Box::new(revise))
+}
+
+#[test]
+fn who_is_done_stays_so_with_an_answer_that_fits() {
+    let mut task = task(Completion::All, &["ben", "carla"]);
+    does(&mut task, "ben", Verb::Accept);
+    does(&mut task, "ben", done());
+    let decide = revise(0, |revise| revise.kind = Some(Kind::Answer));
+    assert_eq!(refused(&mut task, "ana", decide), ErrorCode::NotAllowed);
+    let title = revise(0, |revise| revise.title = Some(because("Ship 1.3")));
+    does(&mut task, "ana", title);
+    assert_eq!(states(&task), [State::Completed, State::NeedsAction]);
+    // Ben has accepted another task than this one.
+    does(&mut task, "ben", Verb::Undo);
+    assert_eq!(states(&task), [State::NeedsAction, State::NeedsAction]);
+}
+
+#[test]
+fn a_revision_may_not_let_it_start_after_it_is_due() {
+    let mut task = task(Completion::All, &["ben"]);
+    let due = revise(0, |revise| revise.due = Some("2026-11-27".parse().ok()));
+    does(&mut task, "ana", due);
+    let late = revise(1, |revise| revise.start = Some("2026-12-24".parse().ok()));
+    assert_eq!(refused(&mut task, "ana", late), ErrorCode::InvalidTask);
+}
+
+#[test]
+fn what_one_has_completed_for_all_is_reopened_with_them() {
+    let mut task = task(Completion::Any, &["ben", "carla"]);
+    does(&mut task, "ben", done());
+    assert_eq!(states(&task), [State::Completed, State::Closed]);
+    let reopen = |recipients: &[&str]| Verb::Reopen {
+        reason: because("again"),
+        recipients: recipients.iter().map(|each| name(each)).collect(),
+    };
+    let alone = reopen(&["carla"]);
+    assert_eq!(refused(&mut task, "ana", alone), ErrorCode::NotAllowed);
+    does(&mut task, "ana", reopen(&["ben"]));
+    assert_eq!(states(&task), [State::NeedsAction, State::NeedsAction]);
+}
+
 #[test]
 fn a_revision_keeps_what_this_release_does_not_know() {
     let mut task = task(Completion::All, &["ben"]);
@@ -231,13 +282,38 @@ fn notes_are_ones_own() {
     let mut task = task(Completion::All, &["ben", "carla"]);
     let public = task.public;
     assert!(task.is_read_by(&name("ana")) && !task.is_read_by(&name("ben")));
-    does(&mut task, "ben", Verb::Read { read: true });
+    does(
+        &mut task,
+        "ben",
+        Verb::Read {
+            read: true,
+            through: None,
+        },
+    );
     assert!(task.is_read_by(&name("ben")) && !task.is_read_by(&name("carla")));
     assert_eq!(task.public, public);
     assert!(task.asks[0].changed > public && task.asks[1].changed == public);
     assert_eq!(task.changed, public);
     does(&mut task, "carla", Verb::Accept);
     assert!(!task.is_read_by(&name("ben")));
+    // It is what was seen that is read, not what came after it was shown.
+    for (through, is_read) in [
+        (public, false),
+        (task.public, true),
+        (Position(u64::MAX), true),
+    ] {
+        let through = Some(through);
+        does(
+            &mut task,
+            "ben",
+            Verb::Read {
+                read: true,
+                through,
+            },
+        );
+        assert_eq!(task.is_read_by(&name("ben")), is_read, "{through:?}");
+    }
+    assert!(task.notes[&name("ben")].read <= task.asks[0].changed);
 }
 
 #[test]
@@ -292,7 +368,10 @@ fn any_verb() -> impl Strategy<Value = Verb> {
         Just(Verb::Comment {
             text: because("well")
         }),
-        any::<bool>().prop_map(|read| Verb::Read { read }),
+        any::<bool>().prop_map(|read| Verb::Read {
+            read,
+            through: None
+        }),
     ]
 }
 

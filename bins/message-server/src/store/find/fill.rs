@@ -11,7 +11,7 @@ use super::{Error, SETTINGS};
 use crate::store::apply::stored_name;
 
 /// Entries of the log in one batch.
-const BATCH_ENTRIES_MAX: i64 = 250;
+const BATCH_ENTRIES_MAX: i64 = 100;
 /// Bytes of tasks in one batch; the last one may go past it.
 const BATCH_BYTES_MAX: i64 = 2 * 1024 * 1024;
 

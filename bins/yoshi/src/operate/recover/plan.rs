@@ -29,6 +29,14 @@ pub struct Plan {
     pub continues: Vec<Continued>,
     /// The first sequence of the new log: no block ever had it.
     pub first_sequence: u64,
+    /// The server whose history the new log goes on with: no other one whose rows
+    /// are right is further.
+    pub leader: ServerId,
+    /// Servers that stand at the end of the same block as the leader.
+    pub level: Vec<ServerId>,
+    /// Servers of which positions and last blocks do not tell whether their history
+    /// is the beginning of the leader's. It must be shown before anything is done.
+    pub unproven: Vec<ServerId>,
     /// Servers that hold what the new log does not continue.
     pub left_out: Vec<ServerId>,
     /// Servers that have stopped because their own rows are wrong: the log does
@@ -107,8 +115,17 @@ impl Plan {
             let ahead = stopped().filter(|report| Some(report.applied) > right);
             return Err(No::Stopped(ahead.map(|report| report.id).collect()));
         }
-        let positions = holders.iter().map(|report| report.applied.sequence());
+        // Clients may have seen positions of those that are left out, too.
+        let positions = reports.iter().map(|report| report.applied.sequence());
         let last = stream.map_or(0, |stream| last_given(stream, head));
+        let mut leaders = of_head().filter(|report| !is_stopped(report));
+        let leader = leaders.find(|report| report.applied == furthest);
+        let leader = leader.expect("somebody whose rows are right is the furthest");
+        let others = holders.iter().filter(|report| report.id != leader.id);
+        let others = others.filter(|report| !is_left_out(report, head) && !is_stopped(report));
+        let (level, unproven): (Vec<&ServerReport>, _) =
+            others.partition(|report| is_at_same_block(report, leader));
+        let ids = |reports: Vec<&ServerReport>| reports.iter().map(|report| report.id).collect();
         let left_out = holders.iter().filter(|report| is_left_out(report, head));
         let left_out = left_out.map(|report| report.id).collect();
         let mut continues = vec![Continued {
@@ -120,6 +137,9 @@ impl Plan {
         Ok(Self {
             continues,
             first_sequence: positions.chain([last]).max().unwrap_or(0) + 1,
+            leader: leader.id,
+            level: ids(level),
+            unproven: ids(unproven),
             left_out,
             stopped: stopped().map(|report| report.id).collect(),
         })
@@ -160,6 +180,19 @@ fn kept(incarnation: Incarnation, head: &ServerReport) -> Option<Position> {
 
 fn is_left_out(report: &ServerReport, head: &ServerReport) -> bool {
     kept(report.stream, head).is_some_and(|through| report.applied > through)
+}
+
+/// Whether two servers stand at the end of the same block of the same log. One that
+/// is behind says nothing by its last block: the leader's is another one.
+fn is_at_same_block(one: &ServerReport, other: &ServerReport) -> bool {
+    let is_level = (one.stream, one.applied) == (other.stream, other.applied);
+    let at_end = |report: &ServerReport| {
+        let block = report.block.as_ref();
+        block.is_some_and(|block| {
+            block.id.is_some() && Position::end_of_block(block.sequence) == report.applied
+        })
+    };
+    is_level && at_end(one) && one.block == other.block
 }
 
 /// Whether the stream can serve the servers after all.

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
-use yoshi_protocol::Incarnation;
 use yoshi_protocol::message::operate::{
-    CONTINUES_KEY, Continued, FIRST_SEQUENCE_KEY, INCARNATION_KEY,
+    CONTINUES_KEY, Continued, FIRST_SEQUENCE_KEY, INCARNATION_KEY, PROVEN_KEY,
 };
+use yoshi_protocol::{Incarnation, ServerId};
 
 use super::plan::{Plan, Stream};
 use crate::arguments::RecoverArguments;
@@ -59,14 +59,17 @@ impl Streams {
         }
     }
 
-    /// Creates the stream that continues a lost log.
+    /// Creates the stream that continues a lost log. Servers other than the `proven`
+    /// ones must show that their history is the beginning of it.
     pub(super) async fn create(
         &self,
         name: &str,
         mut config: Map<String, Value>,
         incarnation: Incarnation,
         plan: &Plan,
+        proven: &[ServerId],
     ) -> Result<(), Failure> {
+        let proven: Vec<_> = proven.iter().map(ToString::to_string).collect();
         let lost: Vec<_> = plan.continues.iter().map(Continued::to_string).collect();
         config.insert("first_seq".to_owned(), plan.first_sequence.into());
         config.insert(
@@ -75,6 +78,7 @@ impl Streams {
                 INCARNATION_KEY: incarnation.to_string(),
                 CONTINUES_KEY: lost.join(","),
                 FIRST_SEQUENCE_KEY: plan.first_sequence.to_string(),
+                PROVEN_KEY: proven.join(","),
             }),
         );
         let subject = format!("STREAM.CREATE.{name}");

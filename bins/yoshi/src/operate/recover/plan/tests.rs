@@ -1,7 +1,7 @@
 //! When a log is made anew, and from where.
 
 use super::*;
-use yoshi_protocol::message::operate::ServerState;
+use yoshi_protocol::message::operate::{LastBlock, ServerState};
 
 const END: fn(u64) -> Position = Position::end_of_block;
 
@@ -10,6 +10,7 @@ fn report(id: ServerId, stream: Incarnation, applied: Position) -> ServerReport 
         id,
         host: "here".to_owned(),
         load: 0,
+        block: None,
         known: Vec::new(),
         state: ServerState::Behind,
         outbox: 0,
@@ -164,4 +165,46 @@ fn logs_without_a_common_end_are_for_a_person_to_judge() {
     assert!(plan(&[reports[0].clone(), empty.clone()], None).is_ok());
     assert_eq!(plan(&[empty], None), Err(No::Empty));
     assert_eq!(plan(&[], None), Err(No::Nobody));
+}
+
+fn with_block(mut report: ServerReport, id: &str) -> ServerReport {
+    report.block = Some(LastBlock {
+        id: Some(id.to_owned()),
+        sequence: report.applied.sequence(),
+    });
+    report
+}
+
+#[test]
+fn only_the_last_block_at_the_same_place_shows_one_history() {
+    let log = Incarnation::random();
+    let leader = with_block(server(log, 9), "a-9");
+    let same = with_block(server(log, 9), "a-9");
+    let other = with_block(server(log, 9), "b-4");
+    let behind = with_block(server(log, 7), "a-7");
+    let silent = server(log, 9);
+    let empty = report(ServerId::random(), log, Position::ZERO);
+    let (level, unproven) = (vec![same.id], vec![other.id, behind.id, silent.id]);
+    let made = plan(&[leader.clone(), same, other, behind, silent, empty], None).unwrap();
+    assert_eq!((made.leader, made.level), (leader.id, level));
+    assert_eq!(made.unproven, unproven);
+    // Without the word of the leader nobody is proven, and who takes no part need not be.
+    let leader = server(log, 9);
+    let mut stopped = with_block(server(log, 8), "a-8");
+    stopped.refusal = Some("Run `yoshi resync-server x`".to_owned());
+    let reports = [leader.clone(), with_block(server(log, 9), "a-9"), stopped];
+    let made = plan(&reports, None).unwrap();
+    assert_eq!(
+        (made.leader, made.unproven),
+        (leader.id, vec![reports[1].id])
+    );
+}
+
+#[test]
+fn the_new_log_begins_beyond_those_that_are_given_up() {
+    let log = Incarnation::random();
+    let reports = [server(log, 7), server(log, 20)];
+    let without = BTreeSet::from([reports[1].id]);
+    let plan = Plan::of(&reports, &without, None).unwrap();
+    assert_eq!((plan.through(), plan.first_sequence), (END(7), 21));
 }
