@@ -4,6 +4,9 @@
 //! The bucket may deliver an entry again, or late; epochs only rise, so the
 //! highest one seen is the truth as far as it is known. Only a
 //! compare-and-set on the bucket makes a change (`crate::assign`).
+//!
+//! The bucket may also be restored to an older state, or be made anew. What is
+//! known of epochs outlives that; what is known of revisions does not.
 
 use std::collections::HashMap;
 
@@ -21,6 +24,19 @@ pub struct Homes {
     /// The accounts of which nothing is known but that their entry was deleted,
     /// or was of no use, and its revision.
     markers: HashMap<AccountName, u64>,
+    /// The accounts that had a later home than their entry says, and its epoch.
+    outlived: HashMap<AccountName, Epoch>,
+}
+
+/// What the bucket's leader holds for an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// This home.
+    Home(Affinity),
+    /// A marker of deletion, or what no release wrote.
+    Marker,
+    /// What a later release wrote.
+    Unreadable,
 }
 
 /// What is known of one account.
@@ -47,18 +63,21 @@ impl Homes {
     /// The account's home.
     pub fn get(&self, account: &AccountName) -> Option<Affinity> {
         let home = self.accounts.get(account)?;
-        home.stands.then_some(home.latest)
+        let outlived = self.outlived.get(account);
+        let stands = home.stands && outlived.is_none_or(|epoch| home.latest.epoch >= *epoch);
+        stands.then_some(home.latest)
     }
 
     /// Where the account stands.
     pub fn standing(&self, account: &AccountName) -> Standing {
+        let outlived = self.outlived.get(account).copied();
         match self.accounts.get(account) {
             Some(home) => Standing {
-                epoch: Some(home.latest.epoch),
+                epoch: Some(home.latest.epoch).max(outlived),
                 revision: home.revision,
             },
             None => Standing {
-                epoch: None,
+                epoch: outlived,
                 revision: self.markers.get(account).copied().unwrap_or(0),
             },
         }
@@ -116,6 +135,9 @@ impl Homes {
         }
         self.count(affinity.server);
         self.markers.remove(&account);
+        if self.outlived.get(&account) <= Some(&affinity.epoch) {
+            self.outlived.remove(&account);
+        }
         self.accounts.insert(account, home);
     }
 
@@ -135,6 +157,48 @@ impl Homes {
                 let server = home.latest.server;
                 self.discount(server);
             }
+        }
+    }
+
+    /// The bucket's leader holds this for the account. It counts whatever revision
+    /// was known: the bucket may have been restored to an older state. Epochs only
+    /// rise all the same: a home of a lower one replaces none, but is what the next
+    /// compare-and-set must expect.
+    pub fn held(&mut self, account: &AccountName, held: Held, revision: u64) {
+        self.unreadable.remove(account);
+        self.markers.remove(account);
+        if let Some(home) = self.accounts.get_mut(account) {
+            home.revision = 0;
+        }
+        match held {
+            Held::Home(affinity) => {
+                self.stored(account.clone(), affinity, revision);
+                if let Some(home) = self.accounts.get_mut(account) {
+                    home.revision = revision;
+                }
+            }
+            Held::Marker => self.deleted(account, revision),
+            Held::Unreadable => self.unreadable(account.clone(), revision),
+        }
+    }
+
+    /// The account had a home of this epoch. One that is known with a lower epoch
+    /// is none any more: the next has to be above this one. Answers whether that is news.
+    pub fn outlived(&mut self, account: AccountName, epoch: Epoch) -> bool {
+        let news = self.standing(&account).epoch < Some(epoch);
+        if news {
+            self.outlived.insert(account, epoch);
+        }
+        news
+    }
+
+    /// The bucket is another one now, or holds an older state: no revision that
+    /// is known says anything about it.
+    pub fn begin_anew(&mut self) {
+        self.unreadable.clear();
+        self.markers.clear();
+        for home in self.accounts.values_mut() {
+            home.revision = 0;
         }
     }
 
@@ -188,126 +252,4 @@ impl Homes {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn name(text: &str) -> AccountName {
-        AccountName::new(text).unwrap()
-    }
-
-    fn at(server: ServerId, epoch: u64) -> Affinity {
-        Affinity {
-            epoch: Epoch(epoch),
-            server,
-        }
-    }
-
-    #[test]
-    fn the_highest_epoch_counts_whatever_order_it_comes_in() {
-        let (one, two) = (ServerId::random(), ServerId::random());
-        let mut homes = Homes::default();
-        homes.stored(name("ana"), at(one, 5), 1);
-        homes.stored(name("ana"), at(two, 6), 2);
-        homes.stored(name("ana"), at(one, 5), 1);
-        assert_eq!(homes.get(&name("ana")), Some(at(two, 6)));
-        assert_eq!((homes.accounts_of(one), homes.accounts_of(two)), (0, 1));
-        // The same again is counted once.
-        homes.stored(name("ana"), at(two, 6), 2);
-        assert_eq!(homes.accounts_of(two), 1);
-    }
-
-    #[test]
-    fn a_deleted_entry_keeps_its_epoch_as_the_floor() {
-        let one = ServerId::random();
-        let mut homes = Homes::default();
-        homes.stored(name("ana"), at(one, 5), 1);
-        homes.deleted(&name("ana"), 2);
-        homes.stored(name("ana"), at(one, 5), 1);
-        assert_eq!(homes.get(&name("ana")), None);
-        assert_eq!(homes.accounts_of(one), 0);
-        let standing = Standing {
-            epoch: Some(Epoch(5)),
-            revision: 2,
-        };
-        assert_eq!(homes.standing(&name("ana")), standing);
-        homes.stored(name("ana"), at(one, 6), 3);
-        homes.deleted(&name("ana"), 2);
-        assert_eq!(homes.get(&name("ana")), Some(at(one, 6)));
-    }
-
-    #[test]
-    fn a_lost_bucket_starts_again_at_revision_zero_above_the_old_epoch() {
-        let one = ServerId::random();
-        let mut homes = Homes::default();
-        homes.stored(name("ana"), at(one, 5), 900);
-        homes.absent(&name("ana"));
-        let standing = Standing {
-            epoch: Some(Epoch(5)),
-            revision: 0,
-        };
-        assert_eq!(homes.standing(&name("ana")), standing);
-        homes.stored(name("ana"), at(one, 7), 1);
-        assert_eq!(homes.standing(&name("ana")).revision, 1);
-        assert_eq!(homes.accounts_of(one), 1);
-    }
-
-    #[test]
-    fn a_deleted_entry_of_an_unknown_account_can_be_written_over() {
-        let one = ServerId::random();
-        let mut homes = Homes::default();
-        homes.deleted(&name("ana"), 4);
-        homes.deleted(&name("ana"), 3);
-        let standing = Standing {
-            epoch: None,
-            revision: 4,
-        };
-        assert_eq!(homes.standing(&name("ana")), standing);
-        homes.stored(name("ana"), at(one, 5), 5);
-        assert_eq!(homes.standing(&name("ana")).revision, 5);
-        // With the bucket lost, it begins again.
-        homes.deleted(&name("ben"), 6);
-        homes.absent(&name("ben"));
-        assert_eq!(homes.standing(&name("ben")), Standing::default());
-    }
-
-    #[test]
-    fn an_entry_of_a_later_release_takes_the_home_away_until_it_is_replaced() {
-        let one = ServerId::random();
-        let mut homes = Homes::default();
-        homes.stored(name("ana"), at(one, 5), 1);
-        homes.unreadable(name("ana"), 3);
-        assert!(homes.is_unreadable(&name("ana")));
-        assert_eq!(homes.get(&name("ana")), None);
-        assert_eq!(homes.accounts_of(one), 0);
-        assert!(homes.homed_at(|_| true, 4).is_empty());
-        // What came before it changes nothing, nor does the same again.
-        homes.stored(name("ana"), at(one, 6), 2);
-        homes.deleted(&name("ana"), 2);
-        homes.unreadable(name("ana"), 3);
-        assert!(homes.is_unreadable(&name("ana")));
-        homes.stored(name("ana"), at(one, 7), 4);
-        assert!(!homes.is_unreadable(&name("ana")));
-        assert_eq!(homes.get(&name("ana")), Some(at(one, 7)));
-        // It comes late.
-        homes.unreadable(name("ana"), 3);
-        assert_eq!(homes.get(&name("ana")), Some(at(one, 7)));
-        // Of an account that was not known before.
-        homes.unreadable(name("ben"), 5);
-        assert!(homes.is_unreadable(&name("ben")));
-        homes.deleted(&name("ben"), 6);
-        assert!(!homes.is_unreadable(&name("ben")));
-        assert_eq!(homes.standing(&name("ben")).revision, 6);
-    }
-
-    #[test]
-    fn accounts_of_lost_servers_are_found_within_the_bound() {
-        let (one, two) = (ServerId::random(), ServerId::random());
-        let mut homes = Homes::default();
-        for index in 0..10 {
-            homes.stored(name(&format!("a{index}")), at(one, 5), 1);
-        }
-        homes.stored(name("b"), at(two, 5), 1);
-        assert_eq!(homes.homed_at(|server| server == one, 4).len(), 4);
-        assert_eq!(homes.homed_at(|server| server == two, 4), [name("b")]);
-    }
-}
+mod tests;

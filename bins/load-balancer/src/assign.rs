@@ -18,6 +18,7 @@ use yoshi_protocol::cbor;
 use yoshi_protocol::message::roster::{self, Affinity, ValueError};
 use yoshi_protocol::{AccountName, ErrorCode, ErrorReply, Millis};
 
+use crate::affinity::Held;
 use crate::forward::{Forwarder, Request};
 use crate::limit;
 use crate::view::{Plan, SharedView};
@@ -204,15 +205,13 @@ impl Assigner {
             Ok(message) => {
                 let home = roster::decode_value::<Affinity>(&message.payload);
                 let deleted = message.headers.get("KV-Operation").is_some();
-                self.view.with(|view| match home {
-                    Ok(home) if !deleted => {
-                        view.homes.stored(account.clone(), home, message.sequence);
-                    }
-                    Err(ValueError::Later(_)) if !deleted => {
-                        view.homes.unreadable(account.clone(), message.sequence);
-                    }
-                    _ => view.homes.deleted(account, message.sequence),
-                });
+                let held = match home {
+                    Ok(home) if !deleted => Held::Home(home),
+                    Err(ValueError::Later(_)) if !deleted => Held::Unreadable,
+                    Ok(_) | Err(_) => Held::Marker,
+                };
+                self.view
+                    .with(|view| view.homes.held(account, held, message.sequence));
                 true
             }
             Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => {

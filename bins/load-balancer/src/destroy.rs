@@ -1,7 +1,7 @@
 //! `DESTROY_MS`: takes a message server out of the system for good. The bucket of
 //! destroyed servers is the record; every load balancer follows it.
 
-use async_nats::jetstream::kv::{Entry, Operation, Store};
+use async_nats::jetstream::kv::{Operation, Store};
 use async_nats::{Client, Subscriber};
 use bytes::Bytes;
 use futures::StreamExt;
@@ -13,20 +13,23 @@ use yoshi_service::request::respond;
 
 use crate::limit;
 use crate::view::{SharedView, View};
+use crate::watch::Heard;
 
 /// Serves `DESTROY_MS`.
 pub(crate) async fn run(mut requests: Subscriber, view: SharedView, store: Store, nats: Client) {
     while let Some(message) = requests.next().await {
         let done = match cbor::decode::<DestroyMs>(&message.payload, Bound::REQUEST) {
-            Ok(request) => destroy(request.id, &view, &store, &nats).await,
+            Ok(request) => destroy(request, &view, &store, &nats).await,
             Err(error) => Err(error.into()),
         };
         respond(&nats, &message, done).await;
     }
 }
 
-/// A change of the bucket.
-pub(crate) fn apply(view: &SharedView, entry: &Entry) {
+/// What the bucket tells. One that was lost or restored takes nothing back: who
+/// was destroyed stays so.
+pub(crate) fn apply(view: &SharedView, heard: &Heard) {
+    let Heard::Entry(entry) = heard else { return };
     let Ok(id) = entry.key.parse::<ServerId>() else {
         tracing::warn!(key = entry.key, "not the id of a server: {:?}", entry.key);
         return;
@@ -38,12 +41,13 @@ pub(crate) fn apply(view: &SharedView, entry: &Entry) {
 }
 
 async fn destroy(
-    id: ServerId,
+    request: DestroyMs,
     view: &SharedView,
     store: &Store,
     nats: &Client,
 ) -> Result<Done, ErrorReply> {
-    view.with(|view| allowed(view, id))?;
+    view.with(|view| allowed(view, request))?;
+    let id = request.id;
     record(id, store).await?;
     view.with(|view| view.roster.destroy(id));
     tracing::warn!(server.id = %id, "message server {id} destroyed");
@@ -62,9 +66,10 @@ async fn destroy(
     Ok(Done {})
 }
 
-fn allowed(view: &View, id: ServerId) -> Result<(), ErrorReply> {
-    let there = view.roster.state(id).is_some();
-    if !there && view.homes.accounts_of(id) == 0 && !view.roster.is_destroyed(id) {
+fn allowed(view: &View, request: DestroyMs) -> Result<(), ErrorReply> {
+    let id = request.id;
+    let known = request.known || view.roster.is_known(id);
+    if !known && view.homes.accounts_of(id) == 0 && !view.roster.is_destroyed(id) {
         return Err(ErrorReply::new(
             ErrorCode::UnknownServer,
             format!("there is no message server {id}"),
@@ -97,5 +102,24 @@ async fn record(id: ServerId, store: &Store) -> Result<(), ErrorReply> {
                 ));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_server_that_nobody_knows_is_more_likely_a_mistake() {
+        let view = View::new(Instant::now());
+        let refused = |known: bool| {
+            let id = ServerId::random();
+            allowed(&view, DestroyMs { id, known }).err()
+        };
+        let code = refused(false).map(|reply| reply.code);
+        assert_eq!(code, Some(ErrorCode::UnknownServer));
+        assert_eq!(refused(true), None);
     }
 }

@@ -48,6 +48,10 @@ impl HasServerArgs for Args {
     fn server(&self) -> &ServerArgs {
         &self.server
     }
+
+    fn takes_requests(&self) -> bool {
+        true
+    }
 }
 
 /// Why the load balancer ends before it was asked to.
@@ -85,16 +89,16 @@ pub async fn serve(_args: Args, context: Context) -> Result<(), Error> {
     let id = ServerId::random();
     let identified = context.discovery.identify(id).await;
     identified.map_err(Error::Discovery)?;
-    let nats = &context.nats;
+    let (nats, requests) = (&context.nats, &context.requests);
     let view = SharedView::new();
     let synced = Synced::new(context.health.clone());
     let mut parts = JoinSet::new();
 
-    listen_to_fan_out(&mut parts, nats, &view, &synced).await?;
+    listen_to_fan_out(&mut parts, &context, &view, &synced).await?;
     let forwarder = Forwarder::new(nats.clone());
     let opening = follow_buckets(&mut parts, nats, &view, &synced);
     let stores = tokio::select! {
-        stores = be_patient(opening, nats, &view, &forwarder) => stores?,
+        stores = be_patient(opening, &context, &view, &forwarder) => stores?,
         () = context.shutdown.requested() => return Ok(()),
     };
     // Listen to the pings for a while, beside reading the buckets.
@@ -107,14 +111,14 @@ pub async fn serve(_args: Args, context: Context) -> Result<(), Error> {
     let assigner = Assigner::new(view.clone(), stores.affinity, forwarder.clone());
     parts.spawn(spread::run(view.clone(), assigner.clone()));
     answer_questions(&mut parts, nats, &view).await?;
-    let requests = queue(nats, subject::LB_DESTROY_MS).await?;
+    let destroys = queue(nats, subject::LB_DESTROY_MS).await?;
     parts.spawn(destroy::run(
-        requests,
+        destroys,
         view.clone(),
         stores.destroyed,
         nats.clone(),
     ));
-    let requests = queue(nats, subject::CLIENT_ALL).await?;
+    let requests = queue(requests, subject::CLIENT_ALL).await?;
     let outboxes = queue(nats, subject::LB_OUTBOX_ALL).await?;
     let shutdown = context.shutdown.clone();
     let forwarding = forward::run(requests, outboxes, view, forwarder, assigner, shutdown);
@@ -137,17 +141,21 @@ struct Stores {
 
 async fn listen_to_fan_out(
     parts: &mut JoinSet<()>,
-    nats: &Client,
+    context: &Context,
     view: &SharedView,
     synced: &Synced,
 ) -> Result<(), Error> {
+    let nats = &context.nats;
     let messages = nats.subscribe(subject::MS_PING).await?;
     parts.spawn(listen::pings(messages, view.clone()));
     let messages = nats.subscribe(subject::MS_DOWN).await?;
     parts.spawn(listen::downs(messages, view.clone()));
     let messages = nats.subscribe(subject::RS_NEW_PRIMARY).await?;
     parts.spawn(listen::primaries(messages, view.clone()));
-    parts.spawn(listen::silence(view.clone(), nats.clone(), synced.clone()));
+    let messages = nats.subscribe(subject::LB_STALE_HOME).await?;
+    parts.spawn(listen::stale_homes(messages, view.clone()));
+    let connections = [nats, &context.requests].map(Client::clone);
+    parts.spawn(listen::silence(view.clone(), connections, synced.clone()));
     Ok(())
 }
 
@@ -166,20 +174,20 @@ async fn follow_buckets(
     let registration = watch::open(&jetstream, subject::REGISTRATION_BUCKET).await?;
 
     let (seen, store, sync) = (view.clone(), affinity.clone(), synced.clone());
-    parts.spawn(watch::follow(store, Part::Affinity, sync, move |entry| {
-        listen::affinity(&seen, &entry);
+    parts.spawn(watch::follow(store, Part::Affinity, sync, move |heard| {
+        listen::affinity(&seen, &heard);
     }));
     let (seen, store, sync) = (view.clone(), destroyed.clone(), synced.clone());
-    parts.spawn(watch::follow(store, Part::Destroyed, sync, move |entry| {
-        destroy::apply(&seen, &entry);
+    parts.spawn(watch::follow(store, Part::Destroyed, sync, move |heard| {
+        destroy::apply(&seen, &heard);
     }));
     let (seen, sync) = (view.clone(), synced.clone());
     parts.spawn(watch::follow(
         registration,
         Part::Registration,
         sync,
-        move |entry| {
-            listen::lease(&seen, &entry);
+        move |heard| {
+            listen::lease(&seen, &heard);
         },
     ));
 
@@ -195,7 +203,7 @@ async fn follow_buckets(
 /// and queue tasks. Nothing is assigned without the bucket.
 async fn be_patient(
     opening: impl Future<Output = Result<Stores, Error>>,
-    nats: &Client,
+    context: &Context,
     view: &SharedView,
     forwarder: &Forwarder,
 ) -> Result<Stores, Error> {
@@ -207,8 +215,8 @@ async fn be_patient(
     tracing::warn!("the buckets are out of reach: requests go to whoever is there");
     view.with(|view| view.bucket_lost = true);
     let mut parts = JoinSet::new();
-    answer_questions(&mut parts, nats, view).await?;
-    let requests = queue(nats, subject::CLIENT_ALL).await?;
+    answer_questions(&mut parts, &context.nats, view).await?;
+    let requests = queue(&context.requests, subject::CLIENT_ALL).await?;
     let stores = tokio::select! {
         stores = &mut opening => stores,
         () = forward::without_buckets(requests, view, forwarder) => Err(Error::Ended),

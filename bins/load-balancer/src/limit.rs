@@ -19,6 +19,11 @@ pub(crate) const BUCKET_ASK_MILLIS: u64 = 1_000;
 pub(crate) const BUCKET_FAILURES_MAX: u32 = 3;
 /// Milliseconds between two attempts to open or to watch a bucket.
 pub(crate) const WATCH_RETRY_MILLIS: u64 = 500;
+/// Milliseconds between two looks whether a bucket is still the one that is watched.
+pub(crate) const WATCH_LOOK_MILLIS: u64 = 1_000;
+/// Looks in a row that must find a bucket's last revision fallen: a node that has
+/// just become its leader may be behind for a moment.
+pub(crate) const WATCH_FALLS: u32 = 2;
 /// Seconds that one call of JetStream may take.
 pub(crate) const JETSTREAM_SECONDS: u64 = 2;
 

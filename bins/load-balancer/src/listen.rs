@@ -1,19 +1,19 @@
-//! Listens to the fan-out: `PING_MS`, `MS_DOWN` and `NEW_PRIM_REG`; and notices who
+//! Listens to the fan-out: `PING_MS`, `MS_DOWN`, `NEW_PRIM_REG` and `STALE_HOME`; and notices who
 //! falls silent.
 
 use std::time::{Duration, Instant};
 
 use async_nats::connection::State;
-use async_nats::jetstream::kv::{Entry, Operation};
+use async_nats::jetstream::kv::Operation;
 use async_nats::{Client, Message, Subscriber};
 use futures::StreamExt;
-use metrics::gauge;
+use metrics::{counter, gauge};
 use serde::de::DeserializeOwned;
 use tokio::time::{MissedTickBehavior, interval};
 use yoshi_planted::Fault;
 use yoshi_protocol::cbor::{self, Bound};
 use yoshi_protocol::message::roster::{
-    self, Affinity, DownReason, MsDown, NewPrimReg, PingMs, PrimaryLease, ValueError,
+    self, Affinity, DownReason, MsDown, NewPrimReg, PingMs, PrimaryLease, StaleHome, ValueError,
 };
 use yoshi_protocol::{AccountName, subject};
 use yoshi_service::liveness::SILENT_MAX;
@@ -22,6 +22,7 @@ use crate::limit;
 use crate::roster::Change;
 use crate::synced::{Part, Synced};
 use crate::view::SharedView;
+use crate::watch::Heard;
 
 /// Follows `PING_MS`.
 pub(crate) async fn pings(mut messages: Subscriber, view: SharedView) {
@@ -75,8 +76,28 @@ pub(crate) async fn primaries(mut messages: Subscriber, view: SharedView) {
     }
 }
 
-/// A change of the bucket with the primary's lease.
-pub(crate) fn lease(view: &SharedView, entry: &Entry) {
+/// Follows `STALE_HOME`.
+pub(crate) async fn stale_homes(mut messages: Subscriber, view: SharedView) {
+    while let Some(message) = messages.next().await {
+        let Some(stale) = decoded::<StaleHome>(&message) else {
+            continue;
+        };
+        let StaleHome { epoch, account } = stale;
+        if view.with(|view| view.homes.outlived(account.clone(), epoch)) {
+            counter!("yoshi_lb_homes_outlived_total").increment(1);
+            tracing::warn!(
+                account = %account, epoch = %epoch,
+                "{account} had a later home than the bucket of affinity says: it gets another one"
+            );
+        }
+    }
+}
+
+/// What the bucket with the primary's lease tells.
+pub(crate) fn lease(view: &SharedView, heard: &Heard) {
+    let Heard::Entry(entry) = heard else {
+        return view.with(|view| view.primary.begin_anew());
+    };
     if entry.key != subject::PRIMARY_KEY {
         return;
     }
@@ -99,11 +120,14 @@ pub(crate) fn lease(view: &SharedView, entry: &Entry) {
     }
 }
 
-/// A change of the bucket of affinity.
-pub(crate) fn affinity(view: &SharedView, entry: &Entry) {
+/// What the bucket of affinity tells.
+pub(crate) fn affinity(view: &SharedView, heard: &Heard) {
     if yoshi_planted::is(Fault::AssignWithoutCompare) {
         return;
     }
+    let Heard::Entry(entry) = heard else {
+        return view.with(|view| view.homes.begin_anew());
+    };
     let Ok(account) = AccountName::new(&entry.key) else {
         tracing::error!(key = entry.key, "not an account: {:?}", entry.key);
         return;
@@ -125,16 +149,19 @@ pub(crate) fn affinity(view: &SharedView, entry: &Entry) {
     }
 }
 
-/// Notices who falls silent, and whether NATS is there at all.
-pub(crate) async fn silence(view: SharedView, nats: Client, synced: Synced) {
+/// Notices who falls silent, and whether NATS is there at all: on the connection
+/// that pings come by, and on that of the requests.
+pub(crate) async fn silence(view: SharedView, connections: [Client; 2], synced: Synced) {
     let mut ticks = interval(Duration::from_millis(limit::SWEEP_MILLIS));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let size = gauge!("yoshi_lb_roster_servers");
     let serving = gauge!("yoshi_lb_roster_serving_servers");
     loop {
         ticks.tick().await;
-        let listening = nats.connection_state() == State::Connected;
-        synced.set(Part::Nats, listening);
+        let [listening, asked] = connections
+            .each_ref()
+            .map(|nats| nats.connection_state() == State::Connected);
+        synced.set(Part::Nats, listening && asked);
         let (gone, all, able) = view.with(|view| {
             let gone = view.roster.sweep(Instant::now(), listening);
             (

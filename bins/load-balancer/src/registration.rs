@@ -48,6 +48,12 @@ impl Primary {
         news
     }
 
+    /// The bucket is another one now, or holds an older state: its revisions
+    /// count anew.
+    pub(crate) fn begin_anew(&mut self) {
+        self.lease_revision = 0;
+    }
+
     /// The lease ended. What was announced since, with a higher epoch, stays:
     /// its own lease is on the way. Answers whether that leaves no primary.
     pub(crate) fn ended(&mut self, revision: u64) -> bool {
@@ -111,6 +117,17 @@ mod tests {
         // Nor does a late copy of the end take the next one away.
         assert!(!primary.ended(3));
         assert_eq!(primary.get(), Some(announcement(6, two)));
+    }
+
+    #[test]
+    fn a_lease_of_a_bucket_made_anew_ends_at_a_low_revision() {
+        let one = ServerId::random();
+        let mut primary = Primary::default();
+        primary.leased(lease(5, one), 900);
+        primary.begin_anew();
+        primary.leased(lease(5, one), 1);
+        assert!(primary.ended(2));
+        assert_eq!(primary.get(), None);
     }
 
     #[test]

@@ -15,6 +15,8 @@ use crate::limit;
 #[derive(Debug)]
 pub struct Roster {
     live: BTreeMap<ServerId, Live>,
+    /// Those that were live and are not any more, for operators: as they stood then.
+    silent: BTreeMap<ServerId, Live>,
     /// Those that count as down although they may still ping, and which life of them.
     down: BTreeMap<ServerId, Option<Incarnation>>,
     destroyed: BTreeSet<ServerId>,
@@ -51,6 +53,7 @@ impl Roster {
         hearing.look(now, true);
         Self {
             live: BTreeMap::new(),
+            silent: BTreeMap::new(),
             down: BTreeMap::new(),
             destroyed: BTreeSet::new(),
             hearing,
@@ -81,6 +84,7 @@ impl Roster {
             Some(_) => Change::None,
         };
         let heard_at = now;
+        self.silent.remove(&ping.id);
         self.live.insert(ping.id, Live { ping, heard_at });
         change
     }
@@ -96,9 +100,18 @@ impl Roster {
             .map(|(id, _)| *id)
             .collect();
         for id in &gone {
-            self.live.remove(id);
+            self.part_with(*id);
         }
         gone
+    }
+
+    /// A live server is live no more, and remembered.
+    fn part_with(&mut self, id: ServerId) {
+        if let Some(live) = self.live.remove(&id)
+            && self.silent.len() < limit::ROSTER_SERVERS_MAX
+        {
+            self.silent.insert(id, live);
+        }
     }
 
     /// Somebody found a server to be down. Answers whether it was serving.
@@ -117,7 +130,7 @@ impl Roster {
             // An earlier life, or it knows already.
             return false;
         }
-        self.live.remove(&down.id);
+        self.part_with(down.id);
         self.down.insert(down.id, Some(life));
         true
     }
@@ -125,6 +138,7 @@ impl Roster {
     /// A server is out of the system for good.
     pub fn destroy(&mut self, id: ServerId) {
         self.live.remove(&id);
+        self.silent.remove(&id);
         self.down.remove(&id);
         self.destroyed.insert(id);
     }
@@ -164,6 +178,17 @@ impl Roster {
     /// Everybody who is there, by id.
     pub fn live(&self) -> impl Iterator<Item = &Live> {
         self.live.values()
+    }
+
+    /// Those that were there once and are not now, by id, as they stood then.
+    pub fn silent(&self) -> impl Iterator<Item = &Live> {
+        self.silent.values()
+    }
+
+    /// Whether it is there, or was once.
+    #[must_use]
+    pub fn is_known(&self, id: ServerId) -> bool {
+        self.live.contains_key(&id) || self.silent.contains_key(&id)
     }
 
     /// Those that may be given accounts, by id.

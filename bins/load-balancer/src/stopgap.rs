@@ -98,6 +98,8 @@ mod tests {
             host: "here".to_owned(),
             load: 0,
             state,
+            lost: false,
+            stream: None,
             applied: Position::ZERO,
             stopped: false,
             incarnation: Incarnation(uuid::Uuid::nil()),

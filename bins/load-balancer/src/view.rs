@@ -10,7 +10,7 @@ use yoshi_protocol::{AccountName, Epoch, Millis, ServerId};
 
 use crate::affinity::Homes;
 use crate::registration::Primary;
-use crate::roster::Roster;
+use crate::roster::{Live, Roster};
 
 /// What this load balancer knows.
 #[derive(Debug)]
@@ -130,14 +130,15 @@ impl View {
 
     /// The answer to `QUERY_LB_FOR_MS`.
     pub fn message_servers(&self, now: Instant) -> MessageServers {
-        let servers = self.roster.live().map(|live| MessageServer {
+        let seen = |live: &Live| MessageServer {
             ping: live.ping.clone(),
             accounts: self.homes.accounts_of(live.ping.id),
             silent_millis: u64::try_from(now.saturating_duration_since(live.heard_at).as_millis())
                 .unwrap_or(u64::MAX),
-        });
+        };
         MessageServers {
-            servers: servers.collect(),
+            silent: self.roster.silent().map(seen).collect(),
+            servers: self.roster.live().map(seen).collect(),
             destroyed: self.roster.destroyed().collect(),
         }
     }
@@ -177,6 +178,8 @@ mod tests {
             host: "here".to_owned(),
             load,
             state,
+            lost: false,
+            stream: None,
             applied: Position::ZERO,
             stopped: false,
             incarnation: Incarnation(uuid::Uuid::nil()),

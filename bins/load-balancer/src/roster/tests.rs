@@ -13,6 +13,8 @@ fn ping(id: ServerId, incarnation: Incarnation, state: MsState) -> PingMs {
         host: "here".to_owned(),
         load: 0,
         state,
+        lost: false,
+        stream: None,
         applied: Position::ZERO,
         stopped: false,
         incarnation,
@@ -69,6 +71,26 @@ fn three_seconds_of_silence_are_the_end() {
     assert_eq!(case.sweep_for(250), [case.id]);
     assert!(case.roster.is_lost(case.id));
     assert_eq!(case.ping(MsState::Serving), Change::Came);
+}
+
+#[test]
+fn who_fell_silent_is_remembered_until_it_comes_back_or_is_destroyed() {
+    let mut case = Case::serving();
+    let silent = |case: &Case| -> Vec<_> {
+        let silent = case.roster.silent().map(|live| live.ping.id);
+        silent.collect()
+    };
+    let heard_at = case.now;
+    case.sweep_for(3_250);
+    assert_eq!(silent(&case), [case.id]);
+    assert_eq!(case.roster.silent().next().unwrap().heard_at, heard_at);
+    assert!(case.roster.is_known(case.id) && case.roster.live().next().is_none());
+    case.ping(MsState::Joining);
+    assert_eq!(silent(&case), []);
+    case.sweep_for(3_250);
+    case.roster.destroy(case.id);
+    assert_eq!(silent(&case), []);
+    assert!(!case.roster.is_known(case.id));
 }
 
 #[test]
