@@ -14,6 +14,10 @@ use crate::limit::BACKUPS_MAX;
 #[derive(Debug)]
 struct Backup {
     incarnation: Incarnation,
+    /// The stream is not its log.
+    lost: bool,
+    /// The log that it follows; none if it does not say.
+    stream: Option<Incarnation>,
     applied: Position,
     heard_at: Instant,
     counts: bool,
@@ -22,6 +26,8 @@ struct Backup {
 /// The live backups of a primary.
 #[derive(Debug)]
 pub struct Backups {
+    /// The log that this server follows; none until it was told.
+    log: Option<Incarnation>,
     seen: BTreeMap<ServerId, Backup>,
     /// Whose silence proves something, to this process.
     hearing: Hearing,
@@ -38,12 +44,23 @@ impl Backups {
     #[must_use]
     pub fn new(now: Instant, interval: Duration, silence_max: Duration, applied: Position) -> Self {
         Self {
+            log: None,
             seen: BTreeMap::new(),
             hearing: Hearing::new(silence_max),
             interval,
             noted_at: now,
             noted: applied,
             tail: applied,
+        }
+    }
+
+    /// The log that this server follows. A backup of another one is waited for
+    /// once it stands at the tail of this one: its position says nothing before.
+    pub fn follow(&mut self, log: Incarnation) {
+        if self.log.replace(log).is_some_and(|before| before != log) {
+            for backup in self.seen.values_mut() {
+                (backup.applied, backup.counts) = (Position::ZERO, false);
+            }
         }
     }
 
@@ -62,11 +79,19 @@ impl Backups {
     /// the tail until it is gone: one that falls behind later is the replica's
     /// business, which waits for it no longer than β.
     pub fn heard(&mut self, now: Instant, beat: &RsHeartbeat) {
-        let at_tail = beat.applied >= self.tail;
+        let is_of_another = beat.stream.is_some() && self.log.is_some() && beat.stream != self.log;
+        let at_tail = !is_of_another && !beat.lost && beat.applied >= self.tail;
         let full = self.seen.len() >= BACKUPS_MAX;
         match self.seen.get_mut(&beat.id) {
             Some(backup) if backup.incarnation == beat.incarnation => {
-                backup.applied = backup.applied.max(beat.applied);
+                backup.lost = beat.lost;
+                let before = std::mem::replace(&mut backup.stream, beat.stream) == beat.stream;
+                let known = if before {
+                    backup.applied
+                } else {
+                    Position::ZERO
+                };
+                backup.applied = known.max(beat.applied);
                 backup.heard_at = now;
                 backup.counts |= at_tail;
             }
@@ -77,6 +102,8 @@ impl Backups {
                 tracing::info!(server = %beat.id, host = %beat.host, "backup {} is there", beat.id);
                 let backup = Backup {
                     incarnation: beat.incarnation,
+                    lost: beat.lost,
+                    stream: beat.stream,
                     applied: beat.applied,
                     heard_at: now,
                     counts: at_tail,
@@ -101,6 +128,8 @@ impl Backups {
             .map(|(id, backup)| Peer {
                 id: *id,
                 incarnation: backup.incarnation,
+                lost: backup.lost,
+                stream: backup.stream,
                 applied: backup.applied,
                 counts: backup.counts,
             })
@@ -118,6 +147,8 @@ mod tests {
         RsHeartbeat {
             id,
             host: "here".to_owned(),
+            lost: false,
+            stream: None,
             applied: Position(applied),
             incarnation,
         }
@@ -147,6 +178,32 @@ mod tests {
         assert_eq!(backups.live().len(), 1);
         backups.note(start + 7 * SECOND, Position(400), true);
         assert!(backups.live().is_empty());
+    }
+
+    #[test]
+    fn a_position_of_another_log_is_not_at_the_tail() {
+        let start = Instant::now();
+        let (id, life) = (ServerId::random(), Incarnation::random());
+        let (lost, log) = (Incarnation::random(), Incarnation::random());
+        let beat = |stream, applied| RsHeartbeat {
+            stream: Some(stream),
+            ..beat(id, life, applied)
+        };
+        let mut backups = Backups::new(start, SECOND, 3 * SECOND, Position(100));
+        backups.follow(lost);
+        backups.heard(start, &beat(lost, 900));
+        assert!(backups.live()[0].counts);
+        // The primary has taken up the log that continues the lost one, without it.
+        backups.follow(log);
+        assert!(!backups.live()[0].counts);
+        backups.heard(start, &beat(lost, 900));
+        let live = backups.live();
+        assert!(!live[0].counts);
+        assert_eq!(live[0].applied_of(log), Position::ZERO);
+        backups.heard(start, &beat(log, 100));
+        let live = backups.live();
+        assert!(live[0].counts);
+        assert_eq!(live[0].applied_of(log), Position(100), "not 900");
     }
 
     #[test]

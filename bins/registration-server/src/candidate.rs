@@ -139,7 +139,8 @@ impl Candidate {
             return Input::Unable;
         }
         let eligible = *self.sources.standing.borrow() == Standing::AtTail;
-        Input::Tick { eligible }
+        let prompt = self.sources.pulse.is_prompt(now);
+        Input::Tick { eligible, prompt }
     }
 
     fn feed(&mut self, input: Input, tasks: &mut JoinSet<Option<Input>>) {
@@ -232,6 +233,8 @@ impl Candidate {
         Peer {
             id,
             incarnation: Incarnation(uuid::Uuid::nil()),
+            lost: false,
+            stream: None,
             applied: applied.map_or(Position::ZERO, |(_, applied)| applied),
             counts: false,
         }

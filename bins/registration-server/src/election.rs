@@ -57,7 +57,8 @@ struct Backup {
     /// Heartbeats in a row without an answer.
     missed: u32,
     beat_at: Instant,
-    beating: bool,
+    /// Whose answer to a heartbeat is waited for.
+    beating: Option<ServerId>,
     read_at: Instant,
     reading: bool,
     /// When it may try to take the lease; none while the primary answers.
@@ -91,6 +92,8 @@ pub struct Election {
     logged: Epoch,
     /// Whether this server's copy of the log is complete enough to become primary.
     eligible: bool,
+    /// Whether its database answers promptly.
+    prompt: bool,
     state: State,
 }
 
@@ -100,7 +103,7 @@ impl Backup {
             primary,
             missed: 0,
             beat_at: now,
-            beating: false,
+            beating: None,
             read_at: now,
             reading: false,
             take_at: None,
@@ -128,6 +131,7 @@ impl Election {
             random: StdRng::seed_from_u64(seed),
             logged,
             eligible: false,
+            prompt: false,
             state: State::Backup(Backup::new(primary, now)),
         }
     }
@@ -157,7 +161,7 @@ impl Election {
     pub fn step(&mut self, now: Instant, input: Input) -> Vec<Action> {
         let mut actions = Vec::new();
         match input {
-            Input::Tick { eligible } => self.eligible = eligible,
+            Input::Tick { eligible, prompt } => (self.eligible, self.prompt) = (eligible, prompt),
             Input::Unable => self.unable(now, &mut actions),
             Input::Heard(primary) => self.heard(now, primary),
             Input::Beat { of, answered } => self.beat(now, of, answered),
@@ -185,11 +189,13 @@ impl Election {
     fn act_by_time(&mut self, now: Instant, actions: &mut Vec<Action>) {
         match &mut self.state {
             State::Backup(backup) => {
+                // The primary waits for whom it hears, and a silent database commits nothing.
                 if let Some(primary) = backup.primary
-                    && !backup.beating
+                    && self.prompt
+                    && backup.beating.is_none()
                     && now >= backup.beat_at
                 {
-                    backup.beating = true;
+                    backup.beating = Some(primary.id);
                     backup.beat_at = now + self.settings.heartbeat;
                     actions.push(Action::Beat(primary.id));
                 }
@@ -228,7 +234,7 @@ impl Election {
 
     /// A holder that can serve nobody lets another server be primary.
     fn unable(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        self.eligible = false;
+        (self.eligible, self.prompt) = (false, false);
         if let State::Holder(holder) = &self.state {
             let expected = holder.revision;
             self.step_down(now, None);
@@ -249,7 +255,9 @@ impl Election {
                 backup.primary = Some(primary);
                 backup.missed = 0;
                 backup.take_at = None;
-                backup.beat_at = now;
+                // At once, whatever the one before has not answered yet: from [`SETTLE`]
+                // on, the new one waits for nobody whom it has not heard.
+                (backup.beat_at, backup.beating) = (now, None);
             }
             State::Holder(holder) if primary.id != me && primary.epoch > holder.epoch => {
                 self.step_down(now, Some(primary));
@@ -264,7 +272,7 @@ impl Election {
         let State::Backup(backup) = &mut self.state else {
             return;
         };
-        backup.beating = false;
+        backup.beating.take_if(|asked| *asked == of);
         let Some(primary) = backup.primary.as_mut().filter(|primary| primary.id == of) else {
             return;
         };

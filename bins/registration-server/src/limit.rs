@@ -7,7 +7,7 @@ pub(crate) const TOKENS_PER_ACCOUNT_MAX: usize = 100;
 /// Blocks of the accounts log for which this database's copy keeps log-ins and
 /// log-outs that no longer matter. A server that is further behind, and that the
 /// stream no longer reaches back for, starts anew with an empty database.
-pub(crate) const ENDED_BLOCKS_KEPT: u64 = 65_536;
+pub(crate) const ENDED_BLOCKS_KEPT: u64 = yoshi_protocol::limit::ACCOUNT_BLOCKS_WHOLE;
 /// Characters of a password's hash as a PHC string; argon2id needs about 100.
 pub(crate) const PASSWORD_HASH_CHARS_MAX: usize = 255;
 
@@ -64,5 +64,10 @@ pub(crate) const PULSE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long it may be silent before this server is no primary: one query that
 /// fails at its bound, and the next.
 pub(crate) const PULSE_SILENT_MAX: Duration = Duration::from_secs(7);
+/// How long it may be silent before a backup no longer greets the primary, which
+/// would wait for it: two queries that are missed. Sooner than a primary gives up,
+/// for it costs little; with the silence after which a backup is gone, a change
+/// that waits for it still ends within a client's deadline.
+pub(crate) const PULSE_PROMPT_MAX: Duration = Duration::from_secs(3);
 /// How often the server's health is looked at.
 pub(crate) const HEALTH_INTERVAL: Duration = Duration::from_millis(500);

@@ -1,12 +1,13 @@
 //! Whether this server's database answers. A primary whose database does not can
-//! serve nobody, and its lease keeps others from it.
+//! serve nobody, and its lease keeps others from it; a backup whose database does
+//! not would have every change wait for it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use deadpool_postgres::Pool;
 use tokio::sync::watch;
 
-use crate::limit::{PULSE_INTERVAL, PULSE_SILENT_MAX};
+use crate::limit::{PULSE_INTERVAL, PULSE_PROMPT_MAX, PULSE_SILENT_MAX};
 use crate::store::query;
 
 /// When the database answered last.
@@ -23,7 +24,16 @@ impl Pulse {
 
     /// Whether it has answered lately.
     pub(crate) fn beats(&self, now: Instant) -> bool {
-        now.saturating_duration_since(*self.0.borrow()) <= PULSE_SILENT_MAX
+        self.silent_for(now) <= PULSE_SILENT_MAX
+    }
+
+    /// Whether it has answered so lately that a primary may wait for its commits.
+    pub(crate) fn is_prompt(&self, now: Instant) -> bool {
+        self.silent_for(now) <= PULSE_PROMPT_MAX
+    }
+
+    fn silent_for(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(*self.0.borrow())
     }
 }
 

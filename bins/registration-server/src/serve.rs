@@ -221,9 +221,18 @@ async fn dispatch(server: Server, verb: RsVerb, message: Message) {
     }
 }
 
+/// What a server answers that has served a request, and is no longer primary: what it
+/// has read may be old, but what it has changed is in the log.
+fn deposed(verb: RsVerb, refusal: ErrorReply) -> ErrorReply {
+    match verb {
+        RsVerb::Client(_) | RsVerb::SetAccount => change::unknown(),
+        RsVerb::Auth | RsVerb::Heartbeat | RsVerb::LookupAccounts | RsVerb::ListAccounts => refusal,
+    }
+}
+
 /// Decodes a request, serves it in the epoch in which this server is primary,
 /// and answers. What a server says as primary it must still be when it says it:
-/// one that was paused meanwhile says `not_primary` instead.
+/// one that was paused meanwhile says something else instead, by [`deposed`].
 async fn answer<Q, T, F, Fut>(server: Server, verb: RsVerb, message: Message, serve: F)
 where
     Q: DeserializeOwned,
@@ -236,7 +245,8 @@ where
         let epoch = server.primary_epoch()?;
         let request = cbor::decode(&message.payload, Bound::REQUEST)?;
         let result = serve(server.clone(), epoch, request).await?;
-        server.still_primary(epoch)?;
+        let still = server.still_primary(epoch);
+        still.map_err(|refusal| deposed(verb, refusal))?;
         Ok(result)
     }
     .await;
@@ -249,4 +259,24 @@ where
     metrics::histogram!("yoshi_rs_request_seconds", "verb" => verb.token())
         .record(started.elapsed().as_secs_f64());
     request::respond(server.nats(), &message, result).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_deposed_never_says_that_a_change_did_not_happen() {
+        let unclear = VERBS
+            .into_iter()
+            .filter(|verb| deposed(*verb, server::not_primary()).code == ErrorCode::Unknown);
+        let changes = [
+            RsVerb::SetAccount,
+            RsVerb::Client(ClientVerb::NewAccount),
+            RsVerb::Client(ClientVerb::LogIn),
+            RsVerb::Client(ClientVerb::LogOut),
+            RsVerb::Client(ClientVerb::ChangePassword),
+        ];
+        assert_eq!(unclear.collect::<Vec<_>>(), changes);
+    }
 }

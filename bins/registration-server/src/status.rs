@@ -71,11 +71,13 @@ impl Status {
             .borrow()
             .refusal()
             .map(str::to_owned);
+        let (applied, block) = self.replica.held_with_block(HELD_WITHIN).await;
         Ok(ServerReport {
             id: self.id,
             host: self.host.clone(),
             // Only message servers are chosen by their load.
             load: 0,
+            block,
             known: self.replica.known(),
             state: if is_primary {
                 ServerState::Primary
@@ -84,7 +86,7 @@ impl Status {
             },
             outbox: 0,
             stream: self.replica.stream(),
-            applied: self.replica.held(HELD_WITHIN).await,
+            applied,
             lineage: self.replica.lineage(),
             refusal,
             release: env!("CARGO_PKG_VERSION").to_owned(),

@@ -50,6 +50,8 @@ impl Calls {
         let beat = RsHeartbeat {
             id: self.id,
             host: self.host.clone(),
+            lost: self.replica.has_lost_its_log(),
+            stream: Some(self.replica.stream()),
             applied,
             incarnation: self.incarnation,
         };

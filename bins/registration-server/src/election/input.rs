@@ -41,10 +41,12 @@ pub enum Written {
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Input {
-    /// Time has passed. `eligible`: this server is at the end of the log.
+    /// Time has passed.
     Tick {
-        /// Whether it is.
+        /// Whether this server is at the end of the log.
         eligible: bool,
+        /// Whether its database answers promptly: success may wait for its commits.
+        prompt: bool,
     },
     /// Time has passed, and this server's database does not answer.
     Unable,

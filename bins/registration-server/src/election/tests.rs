@@ -7,6 +7,8 @@ use uuid::Uuid;
 
 use super::*;
 
+mod greeting;
+
 const STEP: Duration = Duration::from_millis(50);
 /// How long every call takes.
 const CALL: Duration = Duration::from_millis(20);
@@ -149,7 +151,10 @@ impl World {
         }
         let mut inputs = vec![match node.unable {
             true => Input::Unable,
-            false => Input::Tick { eligible: true },
+            false => Input::Tick {
+                eligible: true,
+                prompt: true,
+            },
         }];
         while let Some((_, input)) = node.inbox.pop_front_if(|(due, _)| *due <= now) {
             inputs.push(input);
@@ -400,7 +405,11 @@ fn a_server_that_lags_behind_does_not_try() {
     };
     for second in 0..60 {
         let now = now + seconds(second);
-        election.step(now, Input::Tick { eligible: false });
+        let tick = Input::Tick {
+            eligible: false,
+            prompt: true,
+        };
+        election.step(now, tick);
         let actions = election.step(now, Input::LeaseRead(Some(view)));
         let writes = |action: &Action| matches!(action, Action::WriteLease { .. });
         assert!(!actions.iter().any(writes));

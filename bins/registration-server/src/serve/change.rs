@@ -104,7 +104,7 @@ async fn tell(server: &Server, account: AccountName) {
     }
 }
 
-fn unknown() -> ErrorReply {
+pub(super) fn unknown() -> ErrorReply {
     let words = "the outcome is not known yet; ask again with the same id";
     ErrorReply::new(ErrorCode::Unknown, words)
 }

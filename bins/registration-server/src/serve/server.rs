@@ -138,6 +138,7 @@ impl Server {
             .backups
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
+        backups.follow(self.parts.replica.stream());
         backups.heard(Instant::now(), beat);
     }
 
