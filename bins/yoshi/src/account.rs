@@ -9,7 +9,7 @@ use crate::output;
 use crate::secret;
 use crate::session::Session;
 use crate::settings::Settings;
-use crate::who::{acting, named, not_logged_in};
+use crate::who::{acting, named, not_logged_in, or_unreachable};
 
 pub(crate) async fn register(settings: &Settings) -> Result<Exit, Failure> {
     let account = named(settings)?;
@@ -45,10 +45,10 @@ pub(crate) async fn log_in(settings: &Settings) -> Result<Exit, Failure> {
 }
 
 pub(crate) async fn log_out(settings: &Settings) -> Result<Exit, Failure> {
-    let account = acting(settings)?;
-    if !Session::is_kept(&settings.nats_url, &account)? {
-        return Err(not_logged_in(settings, &account).advised("there is no token to end here"));
-    }
+    let account = match kept(settings) {
+        Ok(account) => account,
+        Err(failure) => return Err(or_unreachable(settings, failure).await),
+    };
     if let Some(session) = Session::load(&settings.nats_url, &account)? {
         let client = settings.client().await?;
         match client.log_out(&account, &session.token).await {
@@ -67,8 +67,20 @@ pub(crate) async fn log_out(settings: &Settings) -> Result<Exit, Failure> {
     output::lines(&format!("{account} is logged out"))
 }
 
+/// The account whose session is to end.
+fn kept(settings: &Settings) -> Result<AccountName, Failure> {
+    let account = acting(settings)?;
+    match Session::is_kept(&settings.nats_url, &account)? {
+        true => Ok(account),
+        false => Err(not_logged_in(settings, &account).advised("there is no token to end here")),
+    }
+}
+
 pub(crate) async fn change_password(settings: &Settings) -> Result<Exit, Failure> {
-    let account = &acting(settings)?;
+    let account = &match acting(settings) {
+        Ok(account) => account,
+        Err(failure) => return Err(or_unreachable(settings, failure).await),
+    };
     let (old, new) = secret::both_passwords(settings, account)?;
     let client = settings.client().await?;
     let receipt = client

@@ -31,6 +31,9 @@ pub(crate) async fn answer(settings: &Settings, command: AnswerCommand) -> Resul
     let id = target.id.unwrap_or_else(ChangeId::fresh);
     let task = asker.meant(&target.task).await?;
     let verb = verb(settings, &asker, task, command).await?;
+    if let (Verb::Snooze { until }, false) = (&verb, settings.json) {
+        output::note_past([("snoozed until", until.as_ref())]);
+    }
     let change = TaskChange { id, task, verb };
     let changed = asker
         .client
@@ -92,6 +95,7 @@ async fn verb(
         },
         AnswerCommand::Read(arguments) => Verb::Read {
             read: !arguments.unread,
+            through: None,
         },
     })
 }
@@ -121,9 +125,8 @@ fn report(
         return output::json(&Printed::new(change.task, receipt));
     }
     output::lines(&format!(
-        "task {} {}: your number {}, accounted for by {}",
-        change.task,
-        output::done_to(&change.verb),
+        "{} (your number {}, accounted for by {})",
+        output::done_with(change.task, &change.verb),
         receipt.number,
         output::count(receipt.accounted_for.len(), "server"),
     ))

@@ -15,6 +15,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use yoshi_protocol::{AccountName, ServerId};
 
+use crate::inbox::{INBOX, SENT};
+use crate::operate;
+
 pub(crate) use answer::{AnswerCommand, DoneArguments};
 pub(crate) use find::FindArguments;
 pub(crate) use list::{Chosen, ListArguments, StateArgument};
@@ -24,7 +27,7 @@ pub(crate) use revise::ReviseArguments;
 pub(crate) use send::SendArguments;
 pub(crate) use upkeep::{DrainArguments, ResyncArguments};
 pub(crate) use value::TaskGiven;
-use value::{account, server, task_given};
+use value::{TASK, account, server, task_given};
 
 const SETTINGS_HELP: &str = "\
 Connection settings come from options, then from the environment, then from the
@@ -47,11 +50,11 @@ differs.
 Exit codes:
   0  done (a task or change: every live server that serves holds it)
   1  refused by a server, or not found
-  2  wrong usage, a setting is missing, or destroy-server was not confirmed
+  2  wrong usage, a setting is missing or no address, or destroy-server was not confirmed
   3  no clear answer in time: it may have happened, or not; standard error says which
-  4  cannot connect to NATS
+  4  cannot connect to NATS; also if nobody is logged in at an address where NATS is not
   5  bad input: a task that breaks a rule, bytes that are no CBOR, a file that cannot be read
-  6  not logged in, or the password or token is not the account's
+  6  not logged in at this address, or the password or token is not the account's
   7  queued, NOT safe yet: the log is out of reach, and one server alone holds the task
   8  provision: what exists differs from the definitions";
 
@@ -85,16 +88,16 @@ pub(crate) enum Command {
     )]
     Passwd(Who),
     /// Send a task to one or several accounts
-    #[command(after_help = send::EXAMPLES)]
+    #[command(after_help = send::help())]
     Send(Box<SendArguments>),
     /// Show the tasks that were sent to the account
-    #[command(after_help = list::HELP)]
+    #[command(after_help = list::help(&INBOX))]
     Inbox(Box<ListArguments>),
     /// Show the tasks that the account sent
-    #[command(after_help = list::HELP)]
+    #[command(after_help = list::help(&SENT))]
     Sent(Box<ListArguments>),
     /// Search in all tasks of the account, finished or not: words, filters, or both
-    #[command(after_help = find::HELP)]
+    #[command(after_help = find::help())]
     Find(Box<FindArguments>),
     /// Show one task that the account sent or received
     Show(ShowArguments),
@@ -102,9 +105,11 @@ pub(crate) enum Command {
     History(ShowArguments),
     #[command(flatten)]
     Answer(AnswerCommand),
-    /// Show the servers that keep a log and how they stand, for operators
+    /// Show the servers that keep a log and how they stand, silent ones too, for operators
+    #[command(after_help = operate::servers_help())]
     Servers(ServersArguments),
     /// List accounts, disable or enable one, for operators
+    #[command(after_help = operate::ACCOUNTS.help())]
     Accounts(AccountsArguments),
     /// Move a message server's accounts to others, for operators
     #[command(
@@ -165,8 +170,7 @@ pub(crate) struct LogoutArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArguments {
-    /// The task's id, or the beginning of it that no other task of the account shares
-    #[arg(value_parser = task_given)]
+    #[arg(value_parser = task_given, help = TASK)]
     pub(crate) task: TaskGiven,
     #[command(flatten)]
     pub(crate) acting: Acting,

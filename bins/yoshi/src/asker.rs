@@ -10,7 +10,7 @@ use crate::arguments::TaskGiven;
 use crate::exit::{Exit, Failure};
 use crate::secret;
 use crate::settings::Settings;
-use crate::who::acting;
+use crate::who::{acting, or_unreachable};
 
 /// What to do when every server is behind a cursor.
 const AHEAD: &str = "a cursor belongs to the system that it comes from; --since 0 begins anew";
@@ -24,8 +24,14 @@ pub(crate) struct Asker {
 
 impl Asker {
     pub(crate) async fn new(settings: &Settings) -> Result<Self, Failure> {
-        let account = acting(settings)?;
-        let credential = secret::credential(settings, &account)?;
+        let who = acting(settings).and_then(|account| {
+            let credential = secret::credential(settings, &account)?;
+            Ok((account, credential))
+        });
+        let (account, credential) = match who {
+            Ok(who) => who,
+            Err(failure) => return Err(or_unreachable(settings, failure).await),
+        };
         Ok(Self {
             client: settings.client().await?,
             account,
@@ -50,7 +56,7 @@ impl Asker {
     pub(crate) async fn meant(&self, given: &TaskGiven) -> Result<TaskId, Failure> {
         match given {
             TaskGiven::Id(id) => Ok(*id),
-            TaskGiven::Prefix(prefix) => self.only_with(prefix).await,
+            TaskGiven::Part(part) => self.only_with(part).await,
         }
     }
 
@@ -61,6 +67,15 @@ impl Asker {
             .show(&self.account, &self.credential, id)
             .await?;
         found.ok_or_else(|| self.no_such(&format!("task {id}")))
+    }
+
+    /// Asks once more who holds these tasks, where it is on its way to the server
+    /// that answered.
+    pub(crate) async fn hear_of_holders(&self, tasks: &mut [Task]) {
+        let (account, credential) = (&self.account, &self.credential);
+        self.client
+            .hear_of_holders(account, credential, tasks)
+            .await;
     }
 
     fn no_such(&self, what: &str) -> Failure {

@@ -112,6 +112,18 @@ impl Failure {
         Self::input(format!("{what}: {error}"))
     }
 
+    /// The same failure with a further line of advice, if it is a call's.
+    pub(crate) fn advise_also(self, text: &str) -> Self {
+        match self {
+            Self::Call { error, advice } => {
+                let first = advice.unwrap_or_else(|| advice_for(&error).to_owned());
+                let advice = Some(format!("{first}\n  {text}"));
+                Self::Call { error, advice }
+            }
+            Self::Here { .. } | Self::OutputClosed => self,
+        }
+    }
+
     /// The same failure with advice, if the outcome is unknown.
     pub(crate) fn advise_if_unclear(self, advice: impl FnOnce() -> String) -> Self {
         match self {
@@ -134,6 +146,17 @@ impl Failure {
             }
             Self::Call { .. } | Self::Here { .. } | Self::OutputClosed => self,
         }
+    }
+
+    /// Whether nobody is logged in here who could act.
+    pub(crate) fn is_not_logged_in(&self) -> bool {
+        matches!(
+            self,
+            Self::Here {
+                exit: Exit::NotAuthenticated,
+                ..
+            }
+        )
     }
 
     /// Whether the same call may succeed a moment later.
@@ -249,11 +272,17 @@ fn words_of(error: &Error) -> String {
 
 fn exit_of(error: &Error) -> Exit {
     match error {
+        Error::Connect { source, .. } if is_no_address(source) => Exit::Usage,
         Error::Connect { .. } => Exit::NoConnection,
         Error::InvalidTask(_) => Exit::BadInput,
         Error::Refused(reply) => exit_of_refusal(reply),
         _ => Exit::Unclear,
     }
+}
+
+/// Whether what was given is no address of NATS at all.
+fn is_no_address(error: &async_nats::ConnectError) -> bool {
+    error.kind() == async_nats::ConnectErrorKind::ServerParse
 }
 
 fn exit_of_refusal(reply: &ErrorReply) -> Exit {
@@ -271,7 +300,9 @@ fn advice_for(error: &Error) -> &'static str {
             | async_nats::ConnectErrorKind::Authentication => {
                 "check the password file of the NATS user"
             }
-            async_nats::ConnectErrorKind::ServerParse => "check YOSHI_NATS_URL, or --nats-url",
+            async_nats::ConnectErrorKind::ServerParse => {
+                "check YOSHI_NATS_URL, or --nats-url: for example nats://127.0.0.1:4222"
+            }
             _ => "is NATS running, and is YOSHI_NATS_URL, or --nats-url, its address?",
         },
         Error::Refused(reply) if reply.code == ErrorCode::Unauthenticated => {

@@ -34,7 +34,8 @@ pub(crate) async fn find(settings: &Settings, arguments: &FindArguments) -> Resu
         before: arguments.before,
         ..Query::new(filter)
     };
-    let found = asker.collect_found(query, arguments.limit as usize).await?;
+    let mut found = asker.collect_found(query, arguments.limit as usize).await?;
+    asker.hear_of_holders(&mut found.tasks).await;
     if settings.json {
         return output::json(&PrintedPage {
             tasks: found.tasks.iter().map(PrintedTask::from).collect(),
@@ -48,10 +49,9 @@ pub(crate) async fn find(settings: &Settings, arguments: &FindArguments) -> Resu
         true => View::Sent,
         false => View::Inbox,
     };
-    if found.tasks.is_empty() && output::to_terminal() {
-        output::lines("no such tasks")?;
-    } else {
-        inbox::table(&found.tasks, view, &asker.account).print()?;
+    inbox::table(&found.tasks, view, &asker.account).print()?;
+    if found.tasks.is_empty() {
+        output::hint(nothing(arguments));
     }
     if found.behind {
         output::note(
@@ -62,6 +62,14 @@ pub(crate) async fn find(settings: &Settings, arguments: &FindArguments) -> Resu
         output::note(&format!("there may be more: --before {cursor}"));
     }
     Ok(Exit::Done)
+}
+
+/// What to say where nothing is found, and what to do next.
+const fn nothing(arguments: &FindArguments) -> &'static str {
+    match arguments.asked {
+        true => "nothing found; try fewer words or filters, or without --asked what you received",
+        false => "nothing found; try fewer words or filters, or with --asked what you sent",
+    }
 }
 
 impl Asker {

@@ -19,7 +19,7 @@ use crate::settings::Settings;
 use chosen::Filter;
 
 pub(crate) use chosen::meaning;
-pub(crate) use row::table;
+pub(crate) use row::{INBOX, SENT, table};
 
 /// How often `--watch` asks.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
@@ -61,9 +61,10 @@ async fn list(settings: &Settings, arguments: &ListArguments, view: View) -> Res
             },
         };
     }
-    let page = asker
+    let mut page = asker
         .collect(&filter, arguments.since, arguments.limit as usize)
         .await?;
+    asker.hear_of_holders(&mut page.tasks).await;
     if settings.json {
         return output::json(&PrintedPage {
             tasks: page.tasks.iter().map(PrintedTask::from).collect(),
@@ -72,7 +73,7 @@ async fn list(settings: &Settings, arguments: &ListArguments, view: View) -> Res
             behind: page.behind,
         });
     }
-    print_page(&page, &filter)
+    print_page(&page, &filter, arguments.since)
 }
 
 impl Asker {
@@ -109,6 +110,30 @@ impl Asker {
             page.cursor = page.tasks.last().map_or(since, |task| task.changed);
         }
         Ok(page)
+    }
+}
+
+/// What to say where there is nothing to show, and what to do next.
+fn nothing(filter: &Filter<'_>, since: Position) -> String {
+    let account = filter.account;
+    let (list, nothing) = match filter.view {
+        View::Sent => ("sent", format!("nothing that {account} sent is open")),
+        _ => ("inbox", format!("nothing to do for {account}")),
+    };
+    if filter.is_chosen() {
+        return format!("nothing in {list} of {account} passes these filters; try fewer, or --all");
+    }
+    match (since, filter.only_open, filter.view) {
+        (Position::ZERO, true, _) => {
+            format!("{nothing}; `yoshi {list} --all` shows also what is finished or snoozed")
+        }
+        (Position::ZERO, false, View::Sent) => {
+            format!("{account} has sent nothing yet; `yoshi send 'What you want' --to NAME` does")
+        }
+        (Position::ZERO, false, _) => {
+            format!("nothing was sent to {account} yet; `yoshi inbox --watch` waits for it")
+        }
+        _ => format!("nothing in {list} of {account} has changed after {since}"),
     }
 }
 
@@ -163,15 +188,10 @@ fn print_arrivals(
     table(tasks, filter.view, filter.account).print_below(layout)
 }
 
-fn print_page(page: &Polled, filter: &Filter<'_>) -> Result<Exit, Failure> {
-    if page.tasks.is_empty() && output::to_terminal() {
-        let words = match filter.is_none() {
-            true => "no tasks",
-            false => "no such tasks; --all shows also what is finished or snoozed",
-        };
-        output::lines(words)?;
-    } else {
-        table(&page.tasks, filter.view, filter.account).print()?;
+fn print_page(page: &Polled, filter: &Filter<'_>, since: Position) -> Result<Exit, Failure> {
+    table(&page.tasks, filter.view, filter.account).print()?;
+    if page.tasks.is_empty() {
+        output::hint(&nothing(filter, since));
     }
     if page.behind {
         output::note("the server that answered cannot reach the log: newer tasks may be missing");
@@ -180,4 +200,57 @@ fn print_page(page: &Polled, filter: &Filter<'_>) -> Result<Exit, Failure> {
         output::note(&format!("there are more: --since {}", page.cursor));
     }
     Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arguments::Chosen;
+    use yoshi_protocol::AccountName;
+
+    #[test]
+    fn an_empty_list_says_what_to_do_next() {
+        let account = &AccountName::new("ana").unwrap();
+        let said = |view, only_open, importance, since| {
+            let chosen = &Chosen {
+                importance,
+                ..Chosen::default()
+            };
+            let filter = Filter {
+                view,
+                account,
+                chosen,
+                only_open,
+            };
+            nothing(&filter, Position(since))
+        };
+        for (words, expected) in [
+            (
+                said(View::Inbox, true, None, 0),
+                "nothing to do for ana; `yoshi inbox --all`",
+            ),
+            (
+                said(View::Sent, true, None, 0),
+                "nothing that ana sent is open; `yoshi sent --all`",
+            ),
+            (
+                said(View::Inbox, false, None, 0),
+                "nothing was sent to ana yet",
+            ),
+            (
+                said(View::Sent, false, None, 0),
+                "ana has sent nothing yet; `yoshi send",
+            ),
+            (
+                said(View::Inbox, true, Some(3), 0),
+                "nothing in inbox of ana passes",
+            ),
+            (
+                said(View::Inbox, false, None, 9),
+                "nothing in inbox of ana has changed after 9",
+            ),
+        ] {
+            assert!(words.starts_with(expected), "{words}");
+        }
+    }
 }

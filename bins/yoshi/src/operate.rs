@@ -7,7 +7,7 @@ mod upkeep;
 
 pub use recover::plan as recovery;
 pub(crate) use recover::recover_log;
-pub(crate) use servers::servers;
+pub(crate) use servers::{help as servers_help, servers};
 pub(crate) use upkeep::{destroy_server, drain_server, resync_server};
 
 use serde_json::json;
@@ -21,7 +21,7 @@ use crate::exit::{Exit, Failure};
 use crate::output::{self, Columns, Table};
 use crate::settings::Settings;
 
-const ACCOUNTS: Columns = Columns {
+pub(crate) const ACCOUNTS: Columns = Columns {
     header: &["ACCOUNT", "CREATED", "STATE"],
     usual: &[],
     expendable: &[1],
@@ -96,6 +96,9 @@ async fn list(
         ]);
     }
     table.print()?;
+    if accounts.is_empty() {
+        output::hint("no account after that name, or none at all; `yoshi register` creates one");
+    }
     if let (true, Some(last)) = (more, accounts.last()) {
         let shown = output::count(accounts.len(), "account");
         output::note(&format!(

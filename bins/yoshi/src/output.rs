@@ -13,10 +13,10 @@ use serde::Serialize;
 use crate::exit::{Exit, Failure};
 
 pub(crate) use answer::PrintedAnswer;
-pub(crate) use step::{done_to, happened};
+pub(crate) use step::{done_with, happened};
 pub(crate) use table::{Columns, Layout, Table};
-pub(crate) use task::{PrintedTask, details, importance, word};
-pub(crate) use time::{has_come, local, moment, rfc3339};
+pub(crate) use task::{PrintedTask, details, importance, status, word};
+pub(crate) use time::{has_come, local, moment, note_past, rfc3339};
 
 /// Prints text for people, and ends it with a line feed.
 pub(crate) fn lines(text: &str) -> Result<Exit, Failure> {
@@ -29,6 +29,13 @@ pub(crate) fn lines(text: &str) -> Result<Exit, Failure> {
 pub(crate) fn note(text: &str) {
     // Where it cannot be written, nobody reads it.
     writeln!(anstream::stderr().lock(), "yoshi: {text}").unwrap_or_default();
+}
+
+/// The same, if a person is there to read it: what a program does not wait for.
+pub(crate) fn hint(text: &str) {
+    if io::stderr().is_terminal() {
+        note(text);
+    }
 }
 
 /// Prints a value on one line of JSON.

@@ -12,11 +12,10 @@ use yoshi_protocol::limit::BODY_BYTES_MAX;
 use yoshi_protocol::{NewTask, Position, TaskId};
 
 use crate::arguments::SendArguments;
+use crate::asker::Asker;
 use crate::exit::{Exit, Failure};
 use crate::output;
-use crate::secret;
 use crate::settings::Settings;
-use crate::who::acting;
 
 /// What `send --json` prints.
 #[derive(Debug, Serialize)]
@@ -36,12 +35,16 @@ pub(crate) async fn send(settings: &Settings, arguments: SendArguments) -> Resul
             "use YOSHI_PASSWORD, or `yoshi login` before",
         ));
     }
-    let account = acting(settings)?;
-    let task = Outgoing::new(clock::checked(task(arguments)?)?)?;
-    let credential = secret::credential(settings, &account)?;
-    let client = settings.client().await?;
-    let sent = client
-        .send_outgoing(&account, &credential, &task)
+    let task = clock::checked(task(arguments)?)?;
+    if !settings.json {
+        let respond_by = task.respond_by.as_ref();
+        output::note_past([("due", task.due.as_ref()), ("respond-by", respond_by)]);
+    }
+    let task = Outgoing::new(task)?;
+    let asker = Asker::new(settings).await?;
+    let sent = asker
+        .client
+        .send_outgoing(&asker.account, &asker.credential, &task)
         .await
         .map_err(|error| {
             Failure::from(error).advise_if_unclear(|| {
@@ -68,7 +71,7 @@ fn report(settings: &Settings, sent: &Sent) -> Result<Exit, Failure> {
 fn words(sent: &Sent) -> String {
     match sent {
         Sent::Accounted(receipt) => format!(
-            "task {} sent: your number {}, accounted for by {}",
+            "you sent task {} (your number {}, accounted for by {})",
             receipt.task,
             receipt.number,
             output::count(receipt.accounted_for.len(), "server"),

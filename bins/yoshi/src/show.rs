@@ -1,4 +1,4 @@
-//! `show`: one task, by its id or the beginning of it.
+//! `show`: one task, by its id, or the end or beginning of it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,7 +20,9 @@ const SERVER_ID_CHARS: usize = 8;
 pub(crate) async fn show(settings: &Settings, given: TaskGiven) -> Result<Exit, Failure> {
     let asker = Asker::new(settings).await?;
     let id = asker.meant(&given).await?;
-    print(settings, &asker.shown(id).await?).await
+    let mut task = asker.shown(id).await?;
+    asker.hear_of_holders(std::slice::from_mut(&mut task)).await;
+    print(settings, &task).await
 }
 
 /// Prints everything about a task.

@@ -46,6 +46,23 @@ fn unnamed(why: &str) -> Failure {
     )
 }
 
+/// The same failure; but if it is that nobody is logged in at an address, and NATS
+/// is not at that address, that is what is wrong: tokens belong to an address.
+pub(crate) async fn or_unreachable(settings: &Settings, failure: Failure) -> Failure {
+    if !failure.is_not_logged_in() {
+        return failure;
+    }
+    match settings.client().await {
+        Ok(_) => failure,
+        Err(unreachable) => match Session::kept() {
+            Ok(kept) if !kept.is_empty() => {
+                unreachable.advise_also(&format!("logged in: {}", listed(others(&kept))))
+            }
+            Ok(_) | Err(_) => unreachable,
+        },
+    }
+}
+
 /// An account is not logged in at the address in use. Others may be, or it may
 /// be elsewhere: tokens belong to an address.
 pub(crate) fn not_logged_in(settings: &Settings, account: &AccountName) -> Failure {
@@ -59,10 +76,7 @@ fn not_logged_in_among(account: Option<&AccountName>, system: &str, kept: &[Kept
     let subject = account.map_or_else(String::new, |account| format!("{account} is "));
     let mut what = format!("{subject}not logged in at {}", for_people(system));
     if !kept.is_empty() {
-        let others = kept
-            .iter()
-            .map(|kept| format!("{} at {}", kept.account, for_people(&kept.system)));
-        what = format!("{what}; logged in: {}", listed(others));
+        what = format!("{what}; logged in: {}", listed(others(kept)));
     }
     let elsewhere = kept.iter().any(|kept| {
         kept.system != system && account.is_none_or(|account| kept.account == *account)
@@ -73,6 +87,12 @@ fn not_logged_in_among(account: Option<&AccountName>, system: &str, kept: &[Kept
         "run `yoshi login`, or set YOSHI_PASSWORD"
     };
     Failure::here(Exit::NotAuthenticated, what, advice)
+}
+
+/// Who is logged in, and where.
+fn others(kept: &[Kept]) -> impl ExactSizeIterator<Item = String> {
+    kept.iter()
+        .map(|kept| format!("{} at {}", kept.account, for_people(&kept.system)))
 }
 
 /// Some of them, and how many there are besides.

@@ -1,10 +1,13 @@
 //! The methods for operators, who connect inside the servers' NATS account.
 
+mod log;
 mod reports;
+mod silent;
 mod standing;
 mod upkeep;
 
 pub use reports::role;
+pub use silent::Silent;
 pub use standing::{Standing, Stands};
 
 use std::time::Duration;
@@ -18,8 +21,8 @@ use yoshi_protocol::message::account::{AccountReceipt, AccountsPage, ListAccount
 use yoshi_protocol::message::roster::{
     DestroyMs, MessageServers, NewPrimReg, PrimaryRs, QueryLbForMs, QueryLbForRs,
 };
-use yoshi_protocol::subject::{self, RsVerb};
-use yoshi_protocol::{AccountName, ServerId, cbor};
+use yoshi_protocol::subject::{self, Role, RsVerb};
+use yoshi_protocol::{AccountName, ErrorCode, ServerId, cbor};
 
 use crate::error::{Error, Last};
 use crate::options::Options;
@@ -97,14 +100,28 @@ impl Operator {
             .await
     }
 
-    /// `DESTROY_MS`: takes a message server out of the system for good.
+    /// `DESTROY_MS`: takes a message server out of the system for good. One that
+    /// the load balancers have never heard must be known to another server.
     ///
     /// # Errors
     /// [`Error`].
     pub async fn destroy_server(&self, id: ServerId) -> Result<(), Error> {
-        let Done {} = self
-            .call(subject::LB_DESTROY_MS, Effect::Changes, &DestroyMs { id })
-            .await?;
+        let destroy = async |known: bool| -> Result<Done, Error> {
+            let request = DestroyMs { id, known };
+            self.call(subject::LB_DESTROY_MS, Effect::Changes, &request)
+                .await
+        };
+        let Done {} = match destroy(false).await {
+            Err(Error::Refused(reply)) if reply.code == ErrorCode::UnknownServer => {
+                let standing = self.standing().await?;
+                let mut silent = standing.silent.iter();
+                if !silent.any(|silent| silent.id == id && silent.role == Role::Ms) {
+                    return Err(Error::Refused(reply));
+                }
+                destroy(true).await?
+            }
+            done => done?,
+        };
         Ok(())
     }
 

@@ -38,6 +38,9 @@ pub struct Task {
     /// The servers that are known to hold it as it stands here, by the word
     /// of the server that answered.
     pub held_by: Vec<ServerId>,
+    /// The servers that are there and of which that is not known, by its word:
+    /// it hears from the others some 250 ms late.
+    pub lagging: Vec<ServerId>,
 }
 
 /// A page of an account's tasks.
@@ -90,9 +93,10 @@ impl Task {
     pub(crate) fn new(view: TaskView, servers: &[ServerApplied]) -> Result<Self, String> {
         let new_task: NewTask = cbor::decode(&view.task, Bound::TASK)
             .map_err(|error| format!("task {} of {}: {error}", view.number, view.sender))?;
-        let holds = servers
+        let (holds, lags): (Vec<_>, Vec<_>) = servers
             .iter()
-            .filter(|server| server.applied >= view.changed);
+            .partition(|server| server.applied >= view.changed);
+        let ids = |servers: Vec<&ServerApplied>| servers.iter().map(|server| server.id).collect();
         Ok(Self {
             new_task,
             sender: view.sender,
@@ -108,8 +112,22 @@ impl Task {
             reminders: view.reminders,
             mine: view.mine,
             hash: view.hash.into_array(),
-            held_by: holds.map(|server| server.id).collect(),
+            held_by: ids(holds),
+            lagging: ids(lags),
         })
+    }
+
+    /// Takes in what a later answer says of the servers. What held the task still does.
+    pub(crate) fn hear(&mut self, servers: &[ServerApplied]) {
+        let changed = self.changed;
+        let holds = |id: &ServerId| {
+            let mut servers = servers.iter();
+            servers.any(|server| server.id == *id && server.applied >= changed)
+        };
+        let (holds, lags) = self.lagging.drain(..).partition(holds);
+        self.lagging = lags;
+        self.held_by.extend::<Vec<_>>(holds);
+        self.held_by.sort_unstable();
     }
 }
 
@@ -160,7 +178,31 @@ pub(crate) mod tests {
         let polled = Polled::new(answer, Position(2)).unwrap();
         assert_eq!(polled.tasks[0].held_by, ids);
         assert_eq!(polled.tasks[1].held_by, ids[1..]);
+        assert!(polled.tasks[0].lagging.is_empty());
+        assert_eq!(polled.tasks[1].lagging, ids[..1]);
         assert_eq!(polled.tasks[1].new_task.title, "Ship");
+    }
+
+    #[test]
+    fn a_later_answer_tells_of_more_holders_and_never_of_fewer() {
+        let servers = page(&[], 9).servers;
+        let [slow, quick] = [servers[0].id, servers[1].id];
+        let mut task = Task::new(view(7), &servers).unwrap();
+        let later = |slow_applied: u64, quick_applied: u64| {
+            [(slow, slow_applied), (quick, quick_applied)].map(|(id, applied)| ServerApplied {
+                id,
+                applied: Position(applied),
+            })
+        };
+        task.hear(&later(6, 6));
+        assert_eq!(
+            (&task.held_by[..], &task.lagging[..]),
+            (&[quick][..], &[slow][..])
+        );
+        task.hear(&later(7, 6));
+        let mut both = vec![slow, quick];
+        both.sort_unstable();
+        assert_eq!((task.held_by, task.lagging), (both, Vec::new()));
     }
 
     #[test]

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use yoshi_client::Task;
-use yoshi_protocol::Revise;
+use yoshi_protocol::{Revise, When};
 
 use crate::arguments::ReviseArguments;
 use crate::exit::Failure;
+use crate::output;
 use crate::send::{clock, read_body};
 use crate::settings::Settings;
 
@@ -48,6 +49,11 @@ pub(super) fn of(
     };
     let revised = clock::checked(revise.apply(&task.new_task))?;
     revised.check()?;
+    if !settings.json {
+        let given = |set: &Option<Option<When>>| set.clone().flatten();
+        let (due, respond_by) = (given(&revise.due), given(&revise.respond_by));
+        output::note_past([("due", due.as_ref()), ("respond-by", respond_by.as_ref())]);
+    }
     // Zones by their proper names, where they were given.
     revise.due = revise.due.map(|_| revised.due);
     revise.start = revise.start.map(|_| revised.start);

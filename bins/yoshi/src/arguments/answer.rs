@@ -5,48 +5,49 @@ use yoshi_protocol::{AccountName, ChangeId, When};
 
 use super::options::{Acting, Connection};
 use super::revise::ReviseArguments;
-use super::value::{TaskGiven, account, change, percent, task_given, when};
+use super::value::{TASK, TaskGiven, WHEN, account, change, percent, task_given, when};
 
 const DONE_HELP: &str = "\
 What is demanded depends on the kind of the task:
-  do          nothing; --text says something about it
-  decide      --option, one of the task's options; --text says why
-  answer      --text
-  review      --approve, or --changes with --text
-  read, note  nothing";
+  do          done TASK                          --text says something about it
+  decide      done TASK --option TEXT            one of the task's options; --text says why
+  answer      done TASK --text TEXT
+  review      done TASK --approve                or done TASK --changes --text TEXT
+  read, note  done TASK";
 
 /// What is done with a task.
 #[derive(Debug, Subcommand)]
 pub(crate) enum AnswerCommand {
-    /// Take a task on
+    /// Take a task on: accept TASK
     Accept(Target),
-    /// Do not take a task on, or give it back
+    /// Do not take a task on, or give it back: decline TASK --reason TEXT
     Decline(DeclineArguments),
-    /// Say that you have begun
+    /// Say that you have begun: start TASK
     Start(Target),
-    /// Say how far you are
+    /// Say how far you are: progress TASK PERCENT
     Progress(ProgressArguments),
-    /// Complete a task, with the answer that its kind demands
+    /// Complete a task, with the answer that its kind demands: done TASK ...
     #[command(after_help = DONE_HELP)]
     Done(DoneArguments),
-    /// Take your latest step with a task back
+    /// Take your latest step with a task back: undo TASK
     Undo(Target),
-    /// Change a task that you sent
-    #[command(after_help = super::revise::HELP)]
+    /// Change a task that you sent: revise TASK ...
+    #[command(after_help = super::revise::help())]
     Revise(Box<ReviseArguments>),
-    /// Say that you no longer want a task that you sent
+    /// Say that you no longer want a task that you sent: withdraw TASK
     Withdraw(WithdrawArguments),
-    /// Ask again those who completed or declined, or from whom it was withdrawn
+    /// Ask again who completed, declined, or was withdrawn from: reopen TASK --reason TEXT
     Reopen(ReopenArguments),
-    /// Remind those who are not done with a task that you sent
+    /// Remind those who are not done with a task that you sent: remind TASK
     Remind(Target),
-    /// Say something about a task, to everybody whom it concerns
+    /// Say something about a task, to everybody whom it concerns: comment TASK TEXT
     Comment(CommentArguments),
-    /// Put a task out of your own sight for a while; the due date stays
+    /// Put a task out of your own sight for a while; the due date stays: snooze TASK WHEN
+    #[command(after_help = WHEN)]
     Snooze(SnoozeArguments),
-    /// Give a task labels that only you see, instead of those it has
+    /// Give a task labels that only you see, instead of those it has: label TASK LABEL ...
     Label(LabelArguments),
-    /// Note that you have read a task; only you see that
+    /// Note that you have read a task; only you see that: read TASK
     Read(ReadArguments),
 }
 
@@ -54,8 +55,7 @@ pub(crate) enum AnswerCommand {
 /// the command's own options do not go under its headings.
 #[derive(Debug, Args)]
 pub(crate) struct Target {
-    /// The task's id, or the beginning of it that no other task of the account shares
-    #[arg(index = 1, value_parser = task_given)]
+    #[arg(index = 1, value_parser = task_given, help = TASK)]
     pub(crate) task: TaskGiven,
     /// The change's id, to ask for the same change again after an unknown outcome
     #[arg(long, value_name = "UUID", value_parser = change)]
@@ -68,7 +68,7 @@ pub(crate) struct Target {
 
 #[derive(Debug, Args)]
 pub(crate) struct DeclineArguments {
-    /// Why
+    /// Why; everybody whom the task concerns reads it
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
     #[command(flatten)]
@@ -124,7 +124,7 @@ pub(crate) struct ReopenArguments {
     /// Whom to ask again; everybody if none is named
     #[arg(long, value_delimiter = ',', value_name = "ACCOUNT", value_parser = account)]
     pub(crate) to: Vec<AccountName>,
-    /// Why
+    /// Why; everybody whom the task concerns reads it
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
     #[command(flatten)]
@@ -142,7 +142,7 @@ pub(crate) struct CommentArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct SnoozeArguments {
-    /// Until when: a day or a date-time
+    /// Until when; see WHEN below
     #[arg(index = 2, value_name = "WHEN", value_parser = when, required_unless_present = "end")]
     pub(crate) until: Option<When>,
     /// Show it again now

@@ -3,19 +3,26 @@
 use clap::Args;
 use yoshi_protocol::{AccountName, Position, When};
 
-use super::list::StateArgument;
+use crate::inbox::INBOX;
+
+use super::list::{StateArgument, rows};
 use super::options::{Acting, Connection};
 use super::send::KindArgument;
-use super::value::{account, importance, position, when};
+use super::value::{AT_LEAST, WHEN, account, importance, position, when};
 
-pub(crate) const HELP: &str = "\
-A task is found if it holds every word, in its title, body, options, links, labels or people, in any
-order and in any case; the last word may be the beginning of one. The latest sent comes first. What is
+const HELP: &str = "\
+A task is found if it holds every word, in its title, body, options, links, labels or people, in any \
+order and in any case; the last word may be the beginning of one. The latest sent comes first. What is \
 finished or snoozed is found, too.
 Examples:
   yoshi find ship mon
   yoshi find --from ana --due-before 2026-12-01 --state needs-action,accepted
   yoshi find --asked --to bo --importance high release";
+
+pub(crate) fn help() -> String {
+    let rows = rows(&INBOX);
+    format!("{HELP}\n\n{WHEN}\n\n{rows}\nWith --asked, TO and STATUS instead of FROM and STATE.")
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct FindArguments {
@@ -36,8 +43,7 @@ pub(crate) struct FindArguments {
     /// Who is asked, with --asked
     #[arg(long, value_delimiter = ',', value_name = "ACCOUNT", value_parser = account, requires = "asked")]
     pub(crate) to: Vec<AccountName>,
-    /// At least so important: low, normal, high, critical, or 1 to 9 (1 is highest)
-    #[arg(long, value_name = "LEVEL", value_parser = importance)]
+    #[arg(long, value_name = "LEVEL", value_parser = importance, help = AT_LEAST)]
     pub(crate) importance: Option<u8>,
     /// Due before this day or moment, as clocks show it
     #[arg(long, value_name = "WHEN", value_parser = when)]

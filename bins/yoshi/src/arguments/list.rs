@@ -3,14 +3,31 @@
 use clap::{Args, ValueEnum};
 use yoshi_protocol::{AccountName, Position};
 
+use crate::output::Columns;
+
 use super::options::{Acting, Connection};
 use super::send::KindArgument;
-use super::value::{account, importance, position};
+use super::value::{AT_LEAST, account, importance, position};
 
-pub(crate) const HELP: &str = "\
-What is finished, and in the inbox what is snoozed, is left out, unless --all or --state is given;
-after a cursor (--since, --watch) everything that changed is shown, because an end is news.
+const HELP: &str = "\
+What is finished, and in the inbox what is snoozed, is left out, unless --all or --state is given; \
+after a cursor (--since, --watch) everything that changed is shown, because an end is news. \
 Filters choose among what the servers gave: the cursor is that of everything that was looked at.";
+
+/// What is true of the rows of `inbox`, `sent` and `find`.
+const ROWS: &str = "\
+On a terminal TASK is the end of the id, which every command takes; SENT and DUE are on your clock. \
+SERVERS counts those that are known to hold the task as it stands. The server that answers hears of the \
+others' commits up to 250 ms late: where one is missing, it is asked once more, after 300 ms.";
+
+pub(crate) fn help(columns: &Columns) -> String {
+    format!("{HELP}\n\n{}", rows(columns))
+}
+
+/// What the rows of tasks are.
+pub(super) fn rows(columns: &Columns) -> String {
+    format!("{ROWS}\n{}", columns.help())
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArguments {
@@ -44,8 +61,7 @@ pub(crate) struct Chosen {
     /// What kind of answer is wanted
     #[arg(long, value_enum, value_delimiter = ',')]
     pub(crate) kind: Vec<KindArgument>,
-    /// At least so important: low, normal, high, critical, or 1 to 9 (1 is highest)
-    #[arg(long, value_name = "LEVEL", value_parser = importance)]
+    #[arg(long, value_name = "LEVEL", value_parser = importance, help = AT_LEAST)]
     pub(crate) importance: Option<u8>,
     /// Who sent it
     #[arg(long, value_delimiter = ',', value_name = "ACCOUNT", value_parser = account)]

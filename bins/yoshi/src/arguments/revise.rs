@@ -7,13 +7,17 @@ use yoshi_protocol::When;
 
 use super::answer::Target;
 use super::send::{CompletionArgument, KindArgument, PrivacyArgument};
-use super::value::{effort, importance, when};
+use super::value::{LEVELS, WHEN, effort, importance, when};
 
-pub(crate) const HELP: &str = "\
-What is not named stays. Options that can be given several times replace all that the task has.
-Whoever has answered is asked again, unless only importance, labels, links, completion or privacy
-change. If the task has been revised since the revision that you saw, nothing is changed, the
+const HELP: &str = "\
+What is not named stays. Options that can be given several times replace all that the task has. \
+Whoever has answered is asked again, unless only importance, labels, links, completion or privacy \
+change. If the task has been revised since the revision that you saw, nothing is changed, the \
 task is shown as it stands, and the exit code is 1.";
+
+pub(crate) fn help() -> String {
+    format!("{HELP}\n\n{WHEN}")
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct ReviseArguments {
@@ -38,7 +42,7 @@ pub(crate) struct ReviseArguments {
     /// Nothing to choose between
     #[arg(long, conflicts_with = "options")]
     pub(crate) no_options: bool,
-    /// When it is wanted: a day or a date-time
+    /// When it is wanted; see WHEN below
     #[arg(long, value_name = "WHEN", value_parser = when)]
     pub(crate) due: Option<When>,
     /// It has no due date
@@ -50,14 +54,13 @@ pub(crate) struct ReviseArguments {
     /// It may be begun at once
     #[arg(long, conflicts_with = "start")]
     pub(crate) no_start: bool,
-    /// When an answer (yes, no, later) is wanted: a date-time
+    /// When an answer (yes, no, later) is wanted: a moment, not a day
     #[arg(long, value_name = "WHEN", value_parser = when)]
     pub(crate) respond_by: Option<When>,
     /// An answer is wanted at no certain time
     #[arg(long, conflicts_with = "respond_by")]
     pub(crate) no_respond_by: bool,
-    /// low, normal, high, critical, or 0 to 9 (1 is highest)
-    #[arg(long, value_name = "LEVEL", value_parser = importance)]
+    #[arg(long, value_name = "LEVEL", value_parser = importance, help = LEVELS)]
     pub(crate) importance: Option<u8>,
     /// Your estimate, for example 90m or 2h
     #[arg(long, value_name = "TIME", value_parser = effort)]

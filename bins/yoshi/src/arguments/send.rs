@@ -6,18 +6,21 @@ use clap::{Args, ValueEnum};
 use yoshi_protocol::{AccountName, Completion, Kind, Privacy, TaskId, When};
 
 use super::options::{Acting, Connection};
-use super::value::{account, effort, importance, task, when};
+use super::value::{LEVELS, WHEN, account, effort, importance, task, when};
 
-pub(crate) const EXAMPLES: &str = "\
+const EXAMPLES: &str = "\
 Examples:
   yoshi send 'Ship 1.2' --to ana
-  yoshi send 'Read the draft' --to ana,bo --kind read --due tomorrow --body-file draft.md
+  yoshi send 'Read the draft' --to ana,bo --kind read --due friday --body-file draft.md
   yoshi send 'Ship on Monday?' --to ana --kind decide --option ship --option 'wait a week' \\
-      --importance high --respond-by 2026-11-24T16:00
+      --importance high --respond-by 'mon 16:00'
 
-A date-time without a zone means that time wherever the reader is; append Z or
-[Europe/Berlin] to mean a moment. After an unknown outcome (exit code 3), the same
-command with the --id that was shown settles it, and never sends twice.";
+After an unknown outcome (exit code 3), the same command with the --id that was shown settles it, \
+and never sends twice.";
+
+pub(crate) fn help() -> String {
+    format!("{WHEN}\n\n{EXAMPLES}")
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct SendArguments {
@@ -38,17 +41,16 @@ pub(crate) struct SendArguments {
     /// What to choose between, for --kind decide; 2 to 10 times
     #[arg(long = "option", value_name = "TEXT")]
     pub(crate) options: Vec<String>,
-    /// When it is wanted: a day or a date-time
+    /// When it is wanted; see WHEN below
     #[arg(long, value_name = "WHEN", value_parser = when)]
     pub(crate) due: Option<When>,
     /// Not before
     #[arg(long, value_name = "WHEN", value_parser = when)]
     pub(crate) start: Option<When>,
-    /// When an answer (yes, no, later) is wanted: a date-time
+    /// When an answer (yes, no, later) is wanted: a moment, not a day
     #[arg(long, value_name = "WHEN", value_parser = when)]
     pub(crate) respond_by: Option<When>,
-    /// low, normal, high, critical, or 0 to 9 (1 is highest)
-    #[arg(long, default_value = "normal", value_name = "LEVEL", value_parser = importance)]
+    #[arg(long, default_value = "normal", value_name = "LEVEL", value_parser = importance, help = LEVELS)]
     pub(crate) importance: u8,
     /// Your estimate, for example 90m or 2h
     #[arg(long, value_name = "TIME", value_parser = effort)]

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::ToSpan;
-use jiff::civil::{Date, DateTime};
+use yoshi_client::moment;
 use yoshi_protocol::{AccountName, ChangeId, InvalidName, Position, ServerId, TaskId, When};
 
 /// No call may be told to try for longer.
@@ -11,7 +10,7 @@ const TIMEOUT_SECONDS_MAX: u64 = 3_600;
 /// Characters of an id as it is printed.
 const ID_CHARS: usize = 36;
 /// Fewer characters are more likely a mistake than an id.
-const PREFIX_CHARS_MIN: usize = 4;
+const PART_CHARS_MIN: usize = 4;
 
 pub(crate) fn account(text: &str) -> Result<AccountName, InvalidName> {
     AccountName::new(text)
@@ -40,25 +39,32 @@ pub(crate) fn percent(text: &str) -> Result<u8, String> {
 pub(crate) enum TaskGiven {
     /// By its whole id.
     Id(TaskId),
-    /// By the first characters of its id, in small letters and with its hyphens.
-    Prefix(String),
+    /// By the first or the last characters of its id, in small letters and with its hyphens.
+    Part(String),
 }
 
-/// A task's id, or enough of its beginning to be meant as one.
+/// What [`task_given`] reads, for people.
+pub(crate) const TASK: &str = "The task: the end of its id, as lists show it, or its beginning, if no other task of the account \
+     shares that; or the whole id";
+
+/// A task's id, or enough of its end or of its beginning to be meant as one.
 pub(crate) fn task_given(text: &str) -> Result<TaskGiven, String> {
     if let Ok(id) = text.parse() {
         return Ok(TaskGiven::Id(id));
     }
-    let prefix = text.to_ascii_lowercase();
-    let fits = prefix.char_indices().all(|(at, char)| match at {
-        8 | 13 | 18 | 23 => char == '-',
-        _ => char.is_ascii_hexdigit(),
-    });
-    if fits && (PREFIX_CHARS_MIN..ID_CHARS).contains(&prefix.len()) {
-        Ok(TaskGiven::Prefix(prefix))
+    let part = text.to_ascii_lowercase();
+    let fits_from = |first: usize| {
+        part.char_indices().all(|(at, char)| match first + at {
+            8 | 13 | 18 | 23 => char == '-',
+            _ => char.is_ascii_hexdigit(),
+        })
+    };
+    let is_long_enough = (PART_CHARS_MIN..ID_CHARS).contains(&part.len());
+    if is_long_enough && (fits_from(0) || fits_from(ID_CHARS - part.len())) {
+        Ok(TaskGiven::Part(part))
     } else {
         Err(format!(
-            "not a task's id, nor its first {PREFIX_CHARS_MIN} or more characters"
+            "not a task's id, nor {PART_CHARS_MIN} or more characters of its end or beginning"
         ))
     }
 }
@@ -81,6 +87,13 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// What [`importance`] reads, for people.
+pub(crate) const LEVELS: &str =
+    "low, normal, high, critical, or 0 to 9: 1 is highest, 9 lowest, 0 unset";
+/// The same, for filters.
+pub(crate) const AT_LEAST: &str = "At least so important: low, normal, high, critical, or 0 to 9: 1 is highest, 9 lowest, \
+     0 finds what is unset";
+
 /// `low`, `normal`, `high`, `critical`, or iCalendar's 0 to 9.
 pub(crate) fn importance(text: &str) -> Result<u8, String> {
     match text {
@@ -90,7 +103,7 @@ pub(crate) fn importance(text: &str) -> Result<u8, String> {
         "critical" => Ok(1),
         _ => match text.parse() {
             Ok(number @ 0..=9) => Ok(number),
-            _ => Err("low, normal, high, critical, or 0 to 9 (1 is highest)".to_owned()),
+            _ => Err(LEVELS.to_owned()),
         },
     }
 }
@@ -117,38 +130,16 @@ pub(crate) fn effort(text: &str) -> Result<u32, String> {
         .ok_or_else(wrong)
 }
 
-/// A [`When`], with what people write for one besides: `today`, `tomorrow`, a
-/// space for the T, no seconds.
+/// The forms of a day or moment, for the help of every command that takes one.
+pub(crate) const WHEN: &str = "\
+WHEN is a day or a moment: 2026-11-27, today, tomorrow, friday, next mon, 24 dec, in 3 days; with a \
+time 'fri 16:00', 'tomorrow 4pm', '2026-11-27 16:00', or 16:30 alone, all on your clock. With a T, as in \
+2026-11-27T16:00, it is that time wherever the reader is; Z or [Europe/Berlin] behind it fixes the zone.";
+
+/// A day or moment as people type it.
 pub(crate) fn when(text: &str) -> Result<When, String> {
-    let today = jiff::Zoned::now().date();
-    when_from(text, today)
-}
-
-fn when_from(text: &str, today: Date) -> Result<When, String> {
-    match text {
-        "today" => return Ok(When::Day(today)),
-        "tomorrow" => {
-            let day = today
-                .checked_add(1.day())
-                .map_err(|error| error.to_string())?;
-            return Ok(When::Day(day));
-        }
-        _ => {}
-    }
-    let zone_at = text.find(['Z', '[']).unwrap_or(text.len());
-    let (moment, zone) = text.split_at(zone_at);
-    let moment = moment.trim_end();
-    if moment.len() <= 10 {
-        return text.parse().map_err(wrong_moment);
-    }
-    let moment: DateTime = moment.replacen(' ', "T", 1).parse().map_err(wrong_moment)?;
-    format!("{moment:.0}{zone}").parse().map_err(wrong_moment)
-}
-
-fn wrong_moment(error: impl std::fmt::Display) -> String {
-    format!(
-        "{error}; for example 2026-11-27, 2026-11-27T16:00, 2026-11-27T16:00[Europe/Berlin], tomorrow"
-    )
+    moment::parse(text, &jiff::Zoned::now())
+        .ok_or_else(|| format!("not a day or moment; for example {}", moment::EXAMPLES))
 }
 
 #[cfg(test)]
@@ -157,35 +148,11 @@ mod tests {
 
     #[test]
     fn moments_as_people_write_them() {
-        let today: Date = "2026-11-30".parse().unwrap();
-        for (text, expected) in [
-            ("today", "2026-11-30"),
-            ("tomorrow", "2026-12-01"),
-            ("2026-11-27", "2026-11-27"),
-            ("2026-11-27T16:00", "2026-11-27T16:00:00"),
-            ("2026-11-27 16:00", "2026-11-27T16:00:00"),
-            ("2026-11-27T16:00Z", "2026-11-27T16:00:00Z"),
-            (
-                "2026-11-27 16:00 [Europe/Berlin]",
-                "2026-11-27T16:00:00[Europe/Berlin]",
-            ),
-        ] {
-            assert_eq!(
-                when_from(text, today).unwrap().to_string(),
-                expected,
-                "{text}"
-            );
+        for text in ["today", "friday", "mon 16:00", "2026-11-27T16:00Z"] {
+            assert!(when(text).is_ok(), "{text}");
         }
-        for text in [
-            "",
-            "soon",
-            "2026-02-30",
-            "2026-11-27T25:00",
-            "27.11.2026",
-            "2026-11-27Z",
-        ] {
-            assert!(when_from(text, today).is_err(), "{text}");
-        }
+        let wrong = when("some day").unwrap_err();
+        assert!(wrong.contains("fri 16:00"), "{wrong}");
     }
 
     #[test]
@@ -208,7 +175,9 @@ mod tests {
         }
         assert_eq!(importance("critical"), Ok(1));
         assert_eq!(importance("0"), Ok(0));
-        assert!(importance("10").is_err() && importance("urgent").is_err());
+        for text in ["10", "urgent", "-1"] {
+            assert_eq!(importance(text), Err(LEVELS.to_owned()), "{text}");
+        }
     }
 
     #[test]
@@ -218,18 +187,23 @@ mod tests {
     }
 
     #[test]
-    fn a_task_is_named_by_its_id_or_its_beginning() {
-        let id = "01935b7e-0000-7000-8000-000000000001";
+    fn a_task_is_named_by_its_id_or_its_end_or_its_beginning() {
+        let id = "01935b7e-0000-7000-8000-0000000000f1";
         assert_eq!(task_given(id), Ok(TaskGiven::Id(id.parse().unwrap())));
-        for prefix in [
+        for part in [
             "0193",
             "01935b7e",
             "01935b7e-",
             "01935B7E-0000-7",
             &id[..35],
+            "00F1",
+            "0000000000f1",
+            "-0000000000f1",
+            "8000-0000000000f1",
+            &id[1..],
         ] {
-            let expected = TaskGiven::Prefix(prefix.to_ascii_lowercase());
-            assert_eq!(task_given(prefix), Ok(expected), "{prefix}");
+            let expected = TaskGiven::Part(part.to_ascii_lowercase());
+            assert_eq!(task_given(part), Ok(expected), "{part}");
         }
         for text in [
             "",
@@ -237,6 +211,7 @@ mod tests {
             "01935b7e0-",
             "hello",
             "0193-",
+            "000000-00f1",
             "0193\u{e4}",
             &format!("{id}0"),
         ] {

@@ -1,4 +1,4 @@
-//! A task by the beginning of its id.
+//! A task by the end or the beginning of its id.
 
 use std::collections::BTreeMap;
 
@@ -10,26 +10,26 @@ use super::Asker;
 use crate::exit::Failure;
 use crate::output;
 
-/// Polls of each list in which a prefix is looked for.
+/// Polls of each list in which a part of an id is looked for.
 const PAGES_MAX: usize = 200;
-/// Tasks that an ambiguous prefix names.
+/// Tasks that an ambiguous part of an id names.
 const CANDIDATES_MAX: usize = 5;
 
 impl Asker {
-    /// The only task in the account's lists whose id begins so.
-    pub(super) async fn only_with(&self, prefix: &str) -> Result<TaskId, Failure> {
+    /// The only task in the account's lists whose id ends or begins so.
+    pub(super) async fn only_with(&self, part: &str) -> Result<TaskId, Failure> {
         let mut found = BTreeMap::new();
         for view in [View::Inbox, View::Sent] {
-            self.add_those_with(prefix, view, &mut found).await?;
+            self.add_those_with(part, view, &mut found).await?;
         }
-        only(&found, prefix)?
-            .ok_or_else(|| self.no_such(&format!("task whose id begins with {prefix}")))
+        only(&found, part)?
+            .ok_or_else(|| self.no_such(&format!("task whose id ends or begins with {part}")))
     }
 
     /// Looks through one list.
     async fn add_those_with(
         &self,
-        prefix: &str,
+        part: &str,
         view: View,
         found: &mut BTreeMap<TaskId, String>,
     ) -> Result<(), Failure> {
@@ -39,7 +39,7 @@ impl Asker {
             let tasks = page.tasks.iter().map(|task| &task.new_task);
             found.extend(
                 tasks
-                    .filter(|task| task.id.to_string().starts_with(prefix))
+                    .filter(|task| has(task.id, part))
                     .map(|task| (task.id, output::clean_line(&task.title))),
             );
             since = page.cursor;
@@ -47,13 +47,19 @@ impl Asker {
                 return Ok(());
             }
         }
-        let what = "the account has too many tasks to look for the beginning of an id";
+        let what = "the account has too many tasks to look for a part of an id";
         Err(Failure::usage(what, "give the whole id"))
     }
 }
 
+/// Whether an id ends or begins so.
+fn has(id: TaskId, part: &str) -> bool {
+    let id = id.to_string();
+    id.ends_with(part) || id.starts_with(part)
+}
+
 /// The only one of the tasks; none if there is none.
-fn only(found: &BTreeMap<TaskId, String>, prefix: &str) -> Result<Option<TaskId>, Failure> {
+fn only(found: &BTreeMap<TaskId, String>, part: &str) -> Result<Option<TaskId>, Failure> {
     if found.len() <= 1 {
         return Ok(found.keys().next().copied());
     }
@@ -66,7 +72,7 @@ fn only(found: &BTreeMap<TaskId, String>, prefix: &str) -> Result<Option<TaskId>
         candidates.push("…".to_owned());
     }
     let count = output::count(found.len(), "task");
-    let what = format!("the ids of {count} begin with {prefix}");
+    let what = format!("the ids of {count} end or begin with {part}");
     Err(Failure::usage(what, candidates.join("\n  ")).coded("ambiguous"))
 }
 
@@ -76,7 +82,15 @@ mod tests {
     use crate::exit::Exit;
 
     #[test]
-    fn a_prefix_means_one_task_or_says_which_it_could_mean() {
+    fn ends_and_beginnings_count_and_what_stands_between_does_not() {
+        let id = "01935b7e-0000-7000-8000-0000aaaa0001".parse().unwrap();
+        for (part, expected) in [("aaaa0001", true), ("0193", true), ("7000", false)] {
+            assert_eq!(has(id, part), expected, "{part}");
+        }
+    }
+
+    #[test]
+    fn a_part_means_one_task_or_says_which_it_could_mean() {
         let ids: Vec<_> = (0..7).map(|_| TaskId::fresh()).collect();
         let titled = |count: usize| -> BTreeMap<_, _> {
             ids.iter()
@@ -90,7 +104,7 @@ mod tests {
         assert_eq!(failure.exit(), Exit::Usage);
         let words = failure.words();
         assert!(
-            words.starts_with("the ids of 7 tasks begin with 0193"),
+            words.starts_with("the ids of 7 tasks end or begin with 0193"),
             "{words}"
         );
         assert_eq!(words.lines().count(), 1 + CANDIDATES_MAX + 1, "{words}");

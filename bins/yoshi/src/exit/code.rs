@@ -17,6 +17,7 @@ const BAD_ANSWER: &str = "bad_answer";
 /// The code of a call that failed.
 pub(super) fn of(error: &Error) -> &'static str {
     match error {
+        Error::Connect { source, .. } if super::is_no_address(source) => of_exit(Exit::Usage),
         Error::Connect { .. } => UNREACHABLE,
         Error::InvalidTask(invalid) => ErrorReply::from(invalid.clone()).code.as_str(),
         Error::Refused(reply) | Error::RefusedLater(reply) => reply.code.as_str(),

@@ -96,3 +96,26 @@ fn every_failure_has_a_code() {
 fn a_servers_words_cannot_drive_the_terminal() {
     assert!(!refused(ErrorCode::NotFound).words().contains('\x1b'));
 }
+
+#[test]
+fn what_is_no_address_is_wrong_usage_and_what_is_out_of_reach_is_not() {
+    let connect = |kind| {
+        Failure::from(Error::Connect {
+            urls: "here:1".to_owned(),
+            source: async_nats::ConnectError::new(kind),
+        })
+    };
+    let malformed = connect(async_nats::ConnectErrorKind::ServerParse);
+    assert_eq!((malformed.exit(), malformed.code()), (Exit::Usage, "usage"));
+    assert!(malformed.words().contains("for example nats://"));
+    let away = connect(async_nats::ConnectErrorKind::Io).advise_also("logged in: ana at there:2");
+    assert_eq!(
+        (away.exit(), away.code()),
+        (Exit::NoConnection, "unreachable")
+    );
+    let words = away.words();
+    assert!(
+        words.contains("its address?\n  logged in: ana at there:2"),
+        "{words}"
+    );
+}

@@ -18,6 +18,11 @@ pub(super) struct Filter<'a> {
 impl Filter<'_> {
     /// Whether every task passes.
     pub(super) fn is_none(&self) -> bool {
+        !self.only_open && !self.is_chosen()
+    }
+
+    /// Whether a filter was given, beside `--all`.
+    pub(super) fn is_chosen(&self) -> bool {
         let Chosen {
             all: _,
             state,
@@ -27,13 +32,13 @@ impl Filter<'_> {
             to,
             label,
         } = self.chosen;
-        !self.only_open
-            && state.is_empty()
+        let none = state.is_empty()
             && kind.is_empty()
             && importance.is_none()
             && from.is_empty()
             && to.is_empty()
-            && label.is_empty()
+            && label.is_empty();
+        !none
     }
 
     /// Whether a task is shown.
@@ -46,7 +51,7 @@ impl Filter<'_> {
         (kinds.is_empty() || kinds.contains(&new.kind))
             && chosen
                 .importance
-                .is_none_or(|level| (1..=level).contains(&new.importance))
+                .is_none_or(|level| (level.min(1)..=level).contains(&new.importance))
             && any(&chosen.from, &task.sender)
             && (chosen.to.is_empty() || new.recipients.iter().any(|name| any(&chosen.to, name)))
             && labels.all(|label| new.labels.contains(label) || task.mine.labels.contains(label))

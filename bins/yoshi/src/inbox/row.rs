@@ -1,12 +1,12 @@
 //! A task as a row of `inbox`, `sent` and `find`.
 
-use yoshi_client::{AskState, Task, View};
+use yoshi_client::{Task, View};
 use yoshi_protocol::AccountName;
 
 use super::chosen::own;
 use crate::output::{self, Columns, Table};
 
-const INBOX: Columns = Columns {
+pub(crate) const INBOX: Columns = Columns {
     header: &[
         "TASK",
         "FROM",
@@ -18,11 +18,11 @@ const INBOX: Columns = Columns {
         "STATE",
         "TITLE",
     ],
-    usual: &[36, 12, 6, 16, 10, 16, 7, 12, 40],
+    usual: &[8, 12, 6, 16, 10, 16, 7, 12, 40],
     expendable: &[2, 4, 3, 6, 5],
     ids_can_be_short: true,
 };
-const SENT: Columns = Columns {
+pub(crate) const SENT: Columns = Columns {
     header: &[
         "TASK",
         "TO",
@@ -50,10 +50,10 @@ fn row(task: &Task, view: View, account: &AccountName) -> Vec<String> {
     let new = &task.new_task;
     let (other, stands) = if view == View::Sent {
         let names: Vec<_> = new.recipients.iter().map(AccountName::as_str).collect();
-        (names.join(","), as_a_whole(task))
+        (names.join(","), output::status(task))
     } else {
         let own = own(task, view, account);
-        let own = own.map_or_else(|| output::word(&task.status), |own| output::word(&own));
+        let own = own.map_or_else(|| output::status(task), |own| output::word(&own));
         (task.sender.to_string(), own)
     };
     vec![
@@ -67,20 +67,4 @@ fn row(task: &Task, view: View, account: &AccountName) -> Vec<String> {
         stands,
         output::clean_line(&new.title),
     ]
-}
-
-/// The status, with how many of several are done, or that the sender must decide.
-fn as_a_whole(task: &Task) -> String {
-    if task.needs_sender {
-        return "declined".to_owned();
-    }
-    let word = output::word(&task.status);
-    let done = task
-        .asks
-        .iter()
-        .filter(|ask| ask.state == AskState::Completed);
-    match (done.count(), task.asks.len()) {
-        (0, _) | (_, 1) => word,
-        (done, all) => format!("{word} {done}/{all}"),
-    }
 }

@@ -2,7 +2,7 @@
 
 use owo_colors::OwoColorize;
 use yoshi_client::{Happened, Step};
-use yoshi_protocol::{AccountName, Revise, Verb};
+use yoshi_protocol::{AccountName, Revise, TaskId, Verb};
 
 use super::answer::words;
 use super::{clean, clean_line, local, moment};
@@ -21,25 +21,39 @@ pub(crate) fn happened(step: &Step) -> String {
     lines.join("\n")
 }
 
-/// What a change did to a task, in one word or a few.
-pub(crate) fn done_to(verb: &Verb) -> &'static str {
+/// What whoever made a change has done with a task: `you accepted task …`.
+pub(crate) fn done_with(task: TaskId, verb: &Verb) -> String {
+    let after = |what: &str| format!("you {what} task {task}");
     match verb {
-        Verb::Accept => "accepted",
-        Verb::Decline { .. } => "declined",
-        Verb::Start => "begun",
-        Verb::Progress { .. } => "in process",
-        Verb::Complete(_) => "completed",
-        Verb::Undo => "back where it was before your latest step",
-        Verb::Revise(_) => "revised",
-        Verb::Withdraw { .. } => "withdrawn",
-        Verb::Reopen { .. } => "reopened",
-        Verb::Remind => "reminded of",
-        Verb::Comment { .. } => "commented on",
-        Verb::Snooze { until: Some(_) } => "snoozed",
-        Verb::Snooze { until: None } => "no longer snoozed",
-        Verb::Label { .. } => "labelled for you",
-        Verb::Read { read: true } => "noted as read",
-        Verb::Read { read: false } => "noted as unread",
+        Verb::Accept => after("accepted"),
+        Verb::Decline { .. } => after("declined"),
+        Verb::Start => after("began"),
+        Verb::Progress { percent } => format!("you are {percent} % through with task {task}"),
+        Verb::Complete(answer) => match words(answer) {
+            words if words.is_empty() => after("completed"),
+            words => format!("{}: {words}", after("completed")),
+        },
+        Verb::Undo => format!("you took back your latest step with task {task}"),
+        Verb::Revise(_) => after("revised"),
+        Verb::Withdraw { recipients, .. } => {
+            format!("{}{}", after("withdrew"), of(" from", recipients))
+        }
+        Verb::Reopen { recipients, .. } => {
+            format!("{}{}", after("reopened"), of(" for", recipients))
+        }
+        Verb::Remind => format!("you reminded those who are not done with task {task}"),
+        Verb::Comment { .. } => after("commented on"),
+        Verb::Snooze { until: Some(until) } => {
+            format!("{} until {}", after("snoozed"), moment(Some(until)))
+        }
+        Verb::Snooze { until: None } => format!("task {task} is shown to you again"),
+        Verb::Label { labels } if labels.is_empty() => after("took your labels off"),
+        Verb::Label { labels } => {
+            let labels = clean_line(&labels.join(" · "));
+            format!("{} for yourself: {labels}", after("labelled"))
+        }
+        Verb::Read { read: true, .. } => format!("you noted task {task} as read"),
+        Verb::Read { read: false, .. } => format!("you noted task {task} as unread"),
     }
 }
 
@@ -68,10 +82,11 @@ fn told(verb: &Verb) -> String {
             let labels = clean_line(&labels.join(" · "));
             format!("labelled it (seen by you only): {labels}")
         }
-        Verb::Snooze { until: None } | Verb::Read { .. } => {
-            format!("{} (seen by you only)", done_to(verb))
-        }
-        Verb::Accept | Verb::Decline { .. } => done_to(verb).to_owned(),
+        Verb::Snooze { until: None } => "ended its snooze (seen by you only)".to_owned(),
+        Verb::Read { read: true, .. } => "noted it as read (seen by you only)".to_owned(),
+        Verb::Read { read: false, .. } => "noted it as unread (seen by you only)".to_owned(),
+        Verb::Accept => "accepted".to_owned(),
+        Verb::Decline { .. } => "declined".to_owned(),
     }
 }
 
@@ -127,7 +142,7 @@ fn fields(revise: &Revise) -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use yoshi_protocol::{Millis, Position, TaskChange, TaskId};
+    use yoshi_protocol::{Answer, Millis, Position, TaskChange};
 
     #[test]
     fn a_comment_stands_below_its_line_and_cannot_drive_the_terminal() {
@@ -144,6 +159,33 @@ mod tests {
         let lines: Vec<_> = shown.lines().collect();
         assert!(lines[0].ends_with("  ana commented"), "{shown}");
         assert_eq!(lines[1..], ["    well\u{fffd}[2J", "    so"]);
+    }
+
+    #[test]
+    fn a_receipt_says_what_was_done_and_by_whom() {
+        let task = TaskId::fresh();
+        let ana = AccountName::new("ana").unwrap();
+        let text = "at last".to_owned();
+        for (verb, expected) in [
+            (Verb::Accept, format!("you accepted task {task}")),
+            (
+                Verb::Complete(Answer::Done { text }),
+                format!("you completed task {task}: at last"),
+            ),
+            (
+                Verb::Withdraw {
+                    reason: String::new(),
+                    recipients: vec![ana],
+                },
+                format!("you withdrew task {task} from ana"),
+            ),
+            (
+                Verb::Label { labels: Vec::new() },
+                format!("you took your labels off task {task}"),
+            ),
+        ] {
+            assert_eq!(done_with(task, &verb), expected);
+        }
     }
 
     #[test]

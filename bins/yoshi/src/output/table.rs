@@ -21,8 +21,18 @@ pub(crate) struct Columns {
     pub(crate) usual: &'static [u16],
     /// Columns that go, the first one first, while the terminal is too narrow.
     pub(crate) expendable: &'static [usize],
-    /// Whether the ids of the first column may be cut to their beginning.
+    /// Whether people are shown the ends of the ids in the first column.
     pub(crate) ids_can_be_short: bool,
+}
+
+impl Columns {
+    /// What the rows are where no person reads them, for `--help`.
+    pub(crate) fn help(&self) -> String {
+        format!(
+            "Piped, each row is a line without a header; its columns, separated by tabs:\n  {}",
+            self.header.join(", ")
+        )
+    }
 }
 
 /// Rows of text. The first column holds ids or names and is never broken.
@@ -45,8 +55,9 @@ impl Table {
         self.rows.push(cells);
     }
 
+    /// Prints the rows; nothing at all if there are none.
     pub(crate) fn print(&self) -> Result<Exit, Failure> {
-        if super::to_terminal() {
+        if super::to_terminal() && !self.rows.is_empty() {
             let layout = Layout::of(self.columns, &self.rows, &[], terminal_columns());
             super::lines(&self.fitted(&layout, true))
         } else {
@@ -125,7 +136,7 @@ fn terminal_columns() -> usize {
 /// How the few words look that call for attention wherever they stand alone.
 fn color(text: &str) -> Option<comfy_table::Color> {
     match text {
-        "critical" | "destroyed" | "disabled" => Some(comfy_table::Color::Red),
+        "critical" | "destroyed" | "disabled" | "silent" => Some(comfy_table::Color::Red),
         "high" | "joining" | "behind" | "draining" => Some(comfy_table::Color::Yellow),
         "serving" => Some(comfy_table::Color::Green),
         _ => None,
@@ -169,6 +180,11 @@ mod tests {
 
     fn plain(text: &str) -> String {
         anstream::adapter::strip_str(text).to_string()
+    }
+
+    #[test]
+    fn help_names_the_columns_of_piped_rows() {
+        assert!(COLUMNS.help().ends_with("\n  A, B, STATE"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
+use yoshi_client::moment::is_past;
 use yoshi_protocol::{Millis, When};
 
 /// A date with a time, to the minute.
@@ -35,6 +36,16 @@ pub(crate) fn moment_at_length(when: Option<&When>) -> String {
 /// Whether a moment has come, on the clock of whoever reads this; a day comes with its beginning.
 pub(crate) fn has_come(when: &When) -> bool {
     came_by(when, &Zoned::now())
+}
+
+/// Notes which of these moments are over: nobody is refused for that.
+pub(crate) fn note_past<'a>(moments: impl IntoIterator<Item = (&'a str, Option<&'a When>)>) {
+    let now = Zoned::now();
+    for (name, when) in moments {
+        if let Some(when) = when.filter(|when| is_past(when, &now)) {
+            super::note(&format!("{name} {} is in the past", moment(Some(when))));
+        }
+    }
 }
 
 fn came_by(when: &When, now: &Zoned) -> bool {

@@ -6,8 +6,9 @@ use std::time::Duration;
 use yoshi_protocol::message::operate::{ServerReport, ServerState};
 use yoshi_protocol::message::roster::{MessageServer, MessageServers, MsState, NewPrimReg};
 use yoshi_protocol::subject::Role;
-use yoshi_protocol::{Incarnation, Position, ServerId};
+use yoshi_protocol::{Incarnation, Millis, Position, ServerId};
 
+use super::silent::{self, Silent};
 use super::{Operator, role};
 use crate::error::Error;
 
@@ -15,6 +16,8 @@ use crate::error::Error;
 const REPORTS_WITHIN: Duration = Duration::from_secs(2);
 /// How long load balancers may take: without one, servers report all the same.
 const BALANCERS_WITHIN: Duration = Duration::from_secs(3);
+/// How long they may take when they are asked once more.
+const AGAIN_WITHIN: Duration = Duration::from_secs(1);
 
 /// How every server stands.
 #[derive(Debug, Clone)]
@@ -23,6 +26,8 @@ pub struct Standing {
     pub message_servers: Vec<Stands>,
     /// The registration servers, by host and id.
     pub registration_servers: Vec<Stands>,
+    /// Those that are known and give no answer, message servers first.
+    pub silent: Vec<Silent>,
     /// Message servers that were taken out for good; none if no load balancer answers.
     pub destroyed: Vec<ServerId>,
     /// The primary registration server, as the load balancers know it.
@@ -60,18 +65,32 @@ pub struct Stands {
 
 impl Operator {
     /// `SERVER_STATUS`, `QUERY_LB_FOR_MS` and `QUERY_LB_FOR_RS` together: every
-    /// server that is heard of. Takes 5 s at most.
+    /// server that is heard of, and every other one that those know of. Takes 6 s at most.
     ///
     /// # Errors
     /// [`Error::Unheard`], if nobody could be asked. That nobody answers is no error.
     pub async fn standing(&self) -> Result<Standing, Error> {
-        let (roster, primary) = self.balancers().await;
+        let (mut roster, primary) = self.balancers().await;
         let live: Vec<_> = roster.iter().flat_map(|roster| &roster.servers).collect();
         let expected = live.iter().map(|server| server.ping.id);
         let reports = self.server_reports(expected, REPORTS_WITHIN).await?;
+        let reported = |server: &MessageServer| {
+            let mut reports = reports.iter();
+            reports.any(|report| report.id == server.ping.id)
+        };
+        if live.iter().any(|server| !reported(server)) {
+            // Whoever ended a moment ago announces itself no more since.
+            let again = tokio::time::timeout(AGAIN_WITHIN, self.message_servers()).await;
+            roster = again.ok().and_then(Result::ok).or(roster);
+        }
+        let live = roster.iter().flat_map(|roster| &roster.servers);
+        let live: Vec<_> = live
+            .filter(|server| reported(server) || !silent::is_unheard(server))
+            .collect();
         Ok(Standing {
             message_servers: of_kind(Role::Ms, &reports, &live),
             registration_servers: of_kind(Role::Rs, &reports, &[]),
+            silent: silent::silent(&reports, roster.as_ref(), Millis::now()),
             balancers_answer: roster.is_some(),
             destroyed: roster.map_or_else(Vec::new, |roster| roster.destroyed),
             primary,
@@ -158,6 +177,8 @@ mod tests {
                 host: host.to_owned(),
                 load: 1,
                 state: MsState::Serving,
+                lost: false,
+                stream: None,
                 applied: Position(applied),
                 stopped: false,
                 incarnation: Incarnation::random(),
@@ -172,6 +193,7 @@ mod tests {
             id: of.ping.id,
             host: of.ping.host.clone(),
             load: 2,
+            block: None,
             known: Vec::new(),
             state: ServerState::Serving,
             outbox: 3,
@@ -183,6 +205,60 @@ mod tests {
             compared_at: None,
             incarnation: of.ping.incarnation,
         }
+    }
+
+    #[test]
+    fn who_is_known_and_gives_no_answer_is_named() {
+        let (one, mut ended, gone) = (ping("a", 5_000), ping("b", 4_000), ping("c", 3_000));
+        ended.silent_millis = 2_100;
+        let gone = MessageServer {
+            silent_millis: 60_000,
+            ..gone
+        };
+        let (strange, lost, destroyed) =
+            (ServerId::random(), ServerId::random(), ServerId::random());
+        let of_tasks = ServerReport {
+            known: vec![ended.ping.id, gone.ping.id, strange, destroyed],
+            ..report(&one, 5_000)
+        };
+        let of_accounts = ServerReport {
+            id: ServerId::random(),
+            known: vec![lost],
+            state: ServerState::Primary,
+            ..report(&one, 9)
+        };
+        let roster = MessageServers {
+            silent: vec![gone.clone()],
+            servers: vec![one, ended.clone()],
+            destroyed: vec![destroyed],
+        };
+        let reports = [of_tasks, of_accounts];
+        let found = silent::silent(&reports, Some(&roster), Millis(100_000));
+        let seen = |id: ServerId| {
+            let silent = found.iter().find(|silent| silent.id == id).unwrap();
+            (silent.role, silent.host.as_deref(), silent.since)
+        };
+        assert_eq!(found.len(), 4, "{found:?}");
+        let since = Some(Millis(97_900));
+        assert_eq!(seen(ended.ping.id), (Role::Ms, Some("b"), since));
+        let since = Some(Millis(40_000));
+        assert_eq!(seen(gone.ping.id), (Role::Ms, Some("c"), since));
+        assert_eq!(seen(strange), (Role::Ms, None, None));
+        assert_eq!(seen(lost), (Role::Rs, None, None));
+        // Who still announces itself and only reports late is not silent.
+        let late = MessageServer {
+            silent_millis: 300,
+            ..ended
+        };
+        let roster = MessageServers {
+            silent: Vec::new(),
+            servers: vec![late],
+            destroyed: Vec::new(),
+        };
+        let found = silent::silent(&reports[1..], Some(&roster), Millis(0));
+        assert_eq!(found.iter().map(|it| it.id).collect::<Vec<_>>(), [lost]);
+        // Without load balancers the servers' own word is left.
+        assert_eq!(silent::silent(&reports, None, Millis(0)).len(), 5);
     }
 
     #[test]

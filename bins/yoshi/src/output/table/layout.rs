@@ -8,16 +8,17 @@ use super::{Columns, GAP};
 const WRAP_CHARS: u16 = 18;
 /// No column is made narrower than this to make room.
 const NARROWEST: u16 = 8;
-/// The beginning of an id that differs even between tasks of one
-/// millisecond: its time, and twelve bits besides.
-const SHORT_ID_CHARS: u16 = 18;
+/// How much of an id's end stands for it, the first that tells all rows apart: ids
+/// begin with their time, so that the beginnings of those of one hour are the same.
+const ID_ENDS_CHARS: [u16; 3] = [8, 12, 17];
 
 /// Which columns are shown, and how wide.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Layout {
     /// Each column with its width.
     columns: Vec<(usize, u16)>,
-    short_ids: bool,
+    /// Characters of the ends of ids that are shown; none for whole ids.
+    id_chars: Option<u16>,
 }
 
 impl Layout {
@@ -35,11 +36,10 @@ impl Layout {
         }
         let mut layout = Self {
             columns: natural.into_iter().enumerate().collect(),
-            short_ids: false,
+            id_chars: columns.ids_can_be_short.then(|| end_chars(rows)).flatten(),
         };
-        if columns.ids_can_be_short && layout.needed() > columns_max && short_ids_differ(rows) {
-            layout.short_ids = true;
-            layout.columns[0].1 = layout.columns[0].1.min(SHORT_ID_CHARS);
+        if let Some(chars) = layout.id_chars {
+            layout.columns[0].1 = chars;
         }
         for column in columns.expendable {
             if layout.needed() > columns_max {
@@ -61,8 +61,8 @@ impl Layout {
 
     /// The cells of a row that are shown.
     pub(super) fn cells(&self, row: &[String]) -> impl Iterator<Item = String> {
-        self.shown().map(|column| match column {
-            0 if self.short_ids => short(&row[0]),
+        self.shown().map(|column| match (column, self.id_chars) {
+            (0, Some(chars)) => end(&row[0], chars).to_owned(),
             _ => row[column].clone(),
         })
     }
@@ -107,13 +107,18 @@ fn natural(columns: &Columns, rows: &[Vec<String>]) -> Vec<u16> {
     table.column_max_content_widths()
 }
 
-fn short(id: &str) -> String {
-    id.chars().take(usize::from(SHORT_ID_CHARS)).collect()
+/// The last characters of an id.
+fn end(id: &str, chars: u16) -> &str {
+    let from = id.len().saturating_sub(usize::from(chars));
+    id.get(from..).unwrap_or(id)
 }
 
-fn short_ids_differ(rows: &[Vec<String>]) -> bool {
-    let distinct: BTreeSet<_> = rows.iter().map(|row| short(&row[0])).collect();
-    distinct.len() == rows.len()
+/// How much of the ids' ends tells all rows apart; none if they are too much alike.
+fn end_chars(rows: &[Vec<String>]) -> Option<u16> {
+    ID_ENDS_CHARS.into_iter().find(|chars| {
+        let distinct: BTreeSet<_> = rows.iter().map(|row| end(&row[0], *chars)).collect();
+        distinct.len() == rows.len()
+    })
 }
 
 #[cfg(test)]
@@ -140,41 +145,50 @@ mod tests {
     }
 
     const IDS: [&str; 2] = [
-        "01935b7e-0000-7000-8000-000000000001",
-        "01935b7e-0000-7001-8000-000000000001",
+        "01935b7e-0000-7000-8000-0000aaaa0001",
+        "01935b7e-0000-7000-8000-0000bbbb0001",
     ];
 
-    fn widths(columns_max: usize) -> (Vec<(usize, u16)>, bool) {
-        let layout = Layout::of(&COLUMNS, &rows(IDS), &[], columns_max);
-        (layout.columns, layout.short_ids)
+    fn widths(columns_max: usize) -> Vec<(usize, u16)> {
+        Layout::of(&COLUMNS, &rows(IDS), &[], columns_max).columns
     }
 
     #[test]
-    fn what_fits_is_shown_whole() {
-        let all = vec![(0, 36), (1, 4), (2, 16), (3, 27)];
-        assert_eq!(widths(200), (all.clone(), false));
-        assert_eq!(widths(usize::MAX), (all, false));
+    fn what_fits_is_shown() {
+        let all = vec![(0, 8), (1, 4), (2, 16), (3, 27)];
+        assert_eq!(widths(200), all);
+        assert_eq!(widths(usize::MAX), all);
     }
 
     #[test]
     fn the_narrower_the_terminal_the_less_is_shown() {
-        // Titles are broken first, then ids cut, then columns left out.
-        assert_eq!(widths(83), (vec![(0, 36), (1, 4), (2, 16), (3, 21)], false));
-        assert_eq!(widths(68), (vec![(0, 18), (1, 4), (2, 16), (3, 24)], true));
-        assert_eq!(widths(48), (vec![(0, 18), (1, 4), (3, 22)], true));
-        assert_eq!(widths(10), (vec![(0, 18), (1, 4), (3, 8)], true));
-        let same = Layout::of(&COLUMNS, &rows([IDS[0]; 2]), &[], 60);
-        assert_eq!((same.short_ids, same.columns[0].1), (false, 36));
+        // Titles are broken first, then columns left out.
+        assert_eq!(widths(58), [(0, 8), (1, 4), (2, 16), (3, 24)]);
+        assert_eq!(widths(38), [(0, 8), (1, 4), (3, 22)]);
+        assert_eq!(widths(10), [(0, 8), (1, 4), (3, 8)]);
+    }
+
+    #[test]
+    fn as_much_of_an_id_is_shown_as_tells_it_from_the_others() {
+        let shown = |one: &'static str, other: &'static str| {
+            let rows = rows([one, other]);
+            let layout = Layout::of(&COLUMNS, &rows, &[], 200);
+            layout.cells(&rows[0]).next().unwrap()
+        };
+        assert_eq!(shown(IDS[0], IDS[1]), "aaaa0001");
+        let other = "01935b7e-0000-7000-8000-0001aaaa0001";
+        assert_eq!(shown(IDS[0], other), "0000aaaa0001");
+        let other = "01935b7e-0000-7000-9000-0000aaaa0001";
+        assert_eq!(shown(IDS[0], other), "8000-0000aaaa0001");
+        let other = "01935b7e-0001-7000-8000-0000aaaa0001";
+        assert_eq!(shown(IDS[0], other), IDS[0]);
     }
 
     #[test]
     fn cells_follow_the_layout() {
         let rows = rows(IDS);
-        let layout = Layout::of(&COLUMNS, &rows, &[], 48);
+        let layout = Layout::of(&COLUMNS, &rows, &[], 38);
         let cells: Vec<_> = layout.cells(&rows[0]).collect();
-        assert_eq!(
-            cells,
-            ["01935b7e-0000-7000", "ana", "A title that is rather long"]
-        );
+        assert_eq!(cells, ["aaaa0001", "ana", "A title that is rather long"]);
     }
 }
