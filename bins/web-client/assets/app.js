@@ -45,35 +45,45 @@ async function refresh() {
   }
 }
 
-/* A task that changed; what somebody is typing stays. */
+/* What a control is known by, when another page has the same one. */
+const mark = (control) => [control.tagName, control.closest("[id]")?.id, ...["href", "name", "value"].map((name) => control.getAttribute(name))].join(" ");
+
+/* Puts what there is now into a part of the page, if it differs. What was folded open stays open; the focus stays where it was. */
+function swap(here, there) {
+  if (!here || !there || here.innerHTML === there.innerHTML) return;
+  const focused = here.contains(document.activeElement) ? mark(document.activeElement) : null;
+  const folds = all("details[id]", here).map((fold) => [fold.id, fold.open]);
+  here.replaceChildren(...document.adoptNode(there).childNodes);
+  for (const [id, open] of folds) { const fold = document.getElementById(id); if (fold) fold.open = open; }
+  if (focused) all("a, button, summary, input, select, textarea", here).find((control) => mark(control) === focused)?.focus({ preventScroll: true });
+}
+
+/* A task that changed; what somebody is typing, or about to press, stays. */
 function showTask(page) {
   const [here, there] = [one("#task"), one("#task", page)];
-  const side = one("#side", page);
-  if (side) one("#side").replaceChildren(...document.adoptNode(side).childNodes);
+  swap(one("#side"), one("#side", page));
   body.dataset.latest = page.body.dataset.latest ?? "";
-  if (!here || !there || here.dataset.at === there.dataset.at) return;
+  if (!here || !there) return;
+  isSeen(there);
+  const isNew = here.dataset.at !== there.dataset.at;
+  if (!isNew && !here.dataset.old) return;
   here.dataset.at = there.dataset.at;
   const fields = all("textarea, input:not([type=hidden])", here);
-  const busy = one("details.act[open], form[data-sent]", here) || fields.some((field) => field.value !== field.defaultValue || field === document.activeElement);
+  const busy = one("details.act[open], form[data-sent]", here) || here.contains(document.activeElement) || fields.some((field) => field.value !== field.defaultValue);
   if (busy) {
-    for (const part of [".marks", ".asks", "#steps"]) {
-      const [old, now] = [one(part, here), one(part, there)];
-      if (old && now) old.replaceChildren(...document.adoptNode(now).childNodes);
-    }
-  } else here.replaceChildren(...document.adoptNode(there).childNodes);
+    for (const part of [".marks", ".asks", "#steps"]) swap(one(part, here), one(part, there));
+    here.dataset.old = "1";
+  } else {
+    here.replaceChildren(...document.adoptNode(there).childNodes);
+    delete here.dataset.old;
+  }
   document.title = page.title;
-  say("This task has changed");
+  if (isNew) say("This task has changed");
 }
 
 function show(page) {
   const known = new Set(all("#list .row-title").map((link) => link.getAttribute("href")));
-  const focused = document.activeElement?.closest?.("#list .row-title")?.getAttribute("href");
-  const folds = all("#list details[id]").map((fold) => [fold.id, fold.open]);
-  for (const part of ["#list", "#side", "main > .head"]) {
-    const [here, there] = [one(part), one(part, page)];
-    if (here && there && here.innerHTML !== there.innerHTML) here.replaceChildren(...document.adoptNode(there).childNodes);
-  }
-  for (const [id, open] of folds) { const fold = document.getElementById(id); if (fold) fold.open = open; }
+  for (const part of ["#list", "#side", "main > .head"]) swap(one(part), one(part, page));
   document.title = page.title;
   body.dataset.people = page.body.dataset.people ?? "";
   body.dataset.latest = page.body.dataset.latest ?? "";
@@ -81,11 +91,12 @@ function show(page) {
   for (const link of all("#list .row-title")) {
     const to = link.getAttribute("href");
     if (!known.has(to)) { fresh += 1; link.closest(".row").classList.add("fresh"); }
-    if (to === focused) link.focus({ preventScroll: true });
   }
   if (fresh > 0 && known.size > 0) say(fresh === 1 ? "1 new task" : `${fresh} new tasks`);
 }
 
+// A page that is refused, or whose website restarts, asks again; not all pages at once.
+const AGAIN_MILLIS = 5000;
 let news = null;
 function listen() {
   if (news || !body.dataset.live || !one("#list, #task")) return;
@@ -94,10 +105,15 @@ function listen() {
     if (event.data !== body.dataset.latest) { body.dataset.latest = event.data; refresh(); }
   });
   news.addEventListener("ended", refresh);
+  news.addEventListener("error", () => {
+    // After any other answer than news a browser does not come back by itself.
+    if (news?.readyState === EventSource.CLOSED) { news = null; setTimeout(hear, AGAIN_MILLIS * (1 + Math.random())); }
+  });
   news.addEventListener("open", () => { if (one("#status")?.dataset.offline) { delete one("#status").dataset.offline; say(""); } });
 }
+const hear = () => { if (!document.hidden && navigator.onLine) listen(); };
 // What comes back by its time, and times in words, change without news.
-setInterval(() => { if (!document.hidden && navigator.onLine) refresh(); }, 60000);
+setInterval(() => { hear(); if (!document.hidden && navigator.onLine) refresh(); }, 60000);
 const often = Number(one("[data-every]")?.dataset.every);
 if (often) setInterval(() => { if (!document.hidden && navigator.onLine) refresh(); }, often * 1000);
 // A page that the browser keeps for the way back would keep its connection, too, and few are allowed.
@@ -107,7 +123,7 @@ document.addEventListener("visibilitychange", () => {
   clearTimeout(idle);
   // Browsers allow few connections to one host: a page that nobody sees lets go of its own.
   if (document.hidden) idle = setTimeout(() => { news?.close(); news = null; }, 60000);
-  else listen();
+  else { listen(); see(); }
 });
 function offline() {
   one("#status")?.setAttribute("data-offline", "1");
@@ -195,9 +211,19 @@ if (asked && one("#task")) {
   history.replaceState(null, "", location.pathname);
   answerHere(asked[1]);
 }
-// Who looks at a task has read it.
-const unseen = one("#task [data-seen] form");
-if (unseen) setTimeout(() => { if (!document.hidden) post(unseen).catch(() => {}); }, 1500);
+/* Who looks at a task has read it, and what is new in it; unless they have just said that they have not. */
+let unseen = null, seeing, unread = /[?&]done=unread\b/.test(location.search) ? one("#task")?.dataset.at : null;
+function isSeen(task) {
+  if (!task || task.dataset.at === unread) return;
+  unread = null;
+  unseen = one("[data-seen] form", task)?.cloneNode(true);
+  see();
+}
+function see() {
+  clearTimeout(seeing);
+  if (unseen && !document.hidden) seeing = setTimeout(() => { const read = unseen; unseen = null; post(read).catch(() => {}); }, 1500);
+}
+isSeen(one("#task"));
 let leading = 0;
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) {
@@ -209,7 +235,7 @@ document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !event.defaultPrevented) event.target.blur();
     return;
   }
-  if (one("dialog[open]") || !body.dataset.live) return;
+  if (one("dialog[open]") || !body.dataset.live || body.dataset.keys === "off") return;
   const key = Date.now() - leading < 1500 ? `g ${event.key}` : event.key;
   leading = key === "g" ? Date.now() : 0;
   if (Object.hasOwn(keys, key)) { event.preventDefault(); keys[key](); }
@@ -323,13 +349,101 @@ if (kinds) {
   kinds.addEventListener("change", choices);
   choices();
 }
+// A submit may be stopped, and nobody says so: after this long another one is let through. Two of the same do one thing.
+const SUBMIT_MILLIS = 8000;
+function revive(form) {
+  delete form.dataset.sent;
+  all("button[type=submit]", form).forEach((button) => button.removeAttribute("aria-busy"));
+}
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (form.method !== "post") return;
-  if (form.dataset.sent) { event.preventDefault(); return; }
+  if (form.dataset.sent || (deed(form).endsWith(" comment") && hold(form))) { event.preventDefault(); return; }
   form.dataset.sent = "1";
   all("button[type=submit]", form).forEach((button) => button.setAttribute("aria-busy", "true"));
+  setTimeout(() => revive(form), SUBMIT_MILLIS);
+  keep(form);
 });
+
+/* ---- A comment cannot be taken back once others have it, so it waits a moment. Whoever submits it again, or leaves, has made up their mind ---- */
+const UNDO_MILLIS = 5000;
+let held = null;
+function hold(form) {
+  if (held) { release(); return false; }
+  const text = one("textarea", form);
+  const notice = notify("It is sent in a moment.", "Undo", () => { release(); text.focus(); });
+  notice.id = "held";
+  form.after(notice);
+  text.readOnly = true;
+  held = { form, text, notice, timer: setTimeout(() => form.requestSubmit(), UNDO_MILLIS) };
+  return true;
+}
+function release() {
+  clearTimeout(held.timer);
+  held.notice.remove();
+  held.text.readOnly = false;
+  held = null;
+}
+addEventListener("pagehide", () => {
+  if (!held) return;
+  navigator.sendBeacon(held.form.getAttribute("action"), new URLSearchParams(new FormData(held.form)));
+  release();
+});
+function notify(said, words, act) {
+  const notice = document.createElement("div");
+  notice.className = "notice caution with-undo";
+  notice.setAttribute("role", "status");
+  const text = document.createElement("p");
+  text.textContent = said;
+  const button = document.createElement("button");
+  Object.assign(button, { type: "button", className: "secondary", textContent: words });
+  button.addEventListener("click", act);
+  notice.append(text, button);
+  return notice;
+}
+
+/* ---- What was typed is kept until it has arrived: the log-in may have ended meanwhile ---- */
+const KEPT = "yoshi-kept";
+const who = () => one(".me-name")?.textContent ?? "";
+const deed = (form) => `${form.getAttribute("action")} ${one("input[name=act]", form)?.value ?? ""}`;
+const typed = (form) => all("textarea, select, input:not([type=hidden], [type=password], [readonly])", form).filter((field) => field.name);
+function keep(form) {
+  if (!who() || !typed(form).some((field) => /textarea|text/.test(field.type) && field.value.trim())) return;
+  const fields = typed(form).map((field) => [field.name, field.value, field.checked ?? false]);
+  try { sessionStorage.setItem(KEPT, JSON.stringify({ who: who(), page: location.pathname, deed: deed(form), fields })); } catch { /* It is too long to keep. */ }
+}
+function putBack(form, kept) {
+  const fields = typed(form);
+  for (const [name, value, checked] of kept.fields) {
+    const boxes = fields.filter((field) => field.name === name && /radio|checkbox/.test(field.type));
+    const field = boxes.length > 0 ? boxes.find((box) => box.value === value) : fields.find((field) => field.name === name);
+    if (!field) continue;
+    if (boxes.length > 0) field.checked = checked; else field.value = value;
+    field.dispatchEvent(new Event(boxes.length > 0 ? "change" : "input", { bubbles: true }));
+  }
+  for (let fold = form.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+  fields.find((field) => field.value.trim() && /textarea|text/.test(field.type))?.focus();
+  sessionStorage.removeItem(KEPT);
+}
+function offer() {
+  const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
+  if (!kept) return;
+  const keepFor = (change) => sessionStorage.setItem(KEPT, JSON.stringify({ ...kept, ...change }));
+  // The log-in, or a page that says why not: it has not arrived.
+  if (!body.dataset.live) { keepFor({ refused: true }); return; }
+  // Whoever comes back to a page by the browser's own button got no answer.
+  const answered = performance.getEntriesByType("navigation")[0]?.type === "navigate";
+  if ((answered && !kept.refused) || kept.who !== who()) { sessionStorage.removeItem(KEPT); return; }
+  const form = all("form[method=post]").find((form) => deed(form) === kept.deed);
+  if (form && kept.wanted) { putBack(form, kept); return; }
+  const notice = notify("What you wrote last may not have been sent. It is kept here.", "Put it back", () => {
+    notice.remove();
+    if (form) putBack(form, kept); else { keepFor({ wanted: true }); location.assign(kept.page); }
+  });
+  notice.id = "kept";
+  one("#main").prepend(notice);
+}
+try { offer(); } catch { sessionStorage.removeItem(KEPT); }
 // A page that comes back out of the browser's memory may be old, and its forms were sent.
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 
@@ -341,8 +455,8 @@ for (const notice of all("[data-once]")) {
   if (notice.parentElement?.id !== "main") notice.removeAttribute("role");
 }
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-if (zone && zone !== body.dataset.zone && !sessionStorage.getItem("zone-told")) {
-  sessionStorage.setItem("zone-told", "1");
+// A zone that was chosen stays, wherever the browser is.
+if (zone && !/(^|; )yoshi-zone=/.test(document.cookie)) {
   document.cookie = `yoshi-zone=${zone.replaceAll("/", "%2F")}; Path=/; SameSite=Lax; Max-Age=31536000${SECURE}`;
   refresh();
 }

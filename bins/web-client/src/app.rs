@@ -15,7 +15,7 @@ use crate::arguments::Place;
 use crate::fill::Fills;
 use crate::limit::ENTERING_MAX;
 use crate::live::Hub;
-use crate::throttle::{Rate, Throttle};
+use crate::throttle::{Rate, Throttle, source as network};
 
 /// The website's state; shared by all requests.
 #[derive(Debug)]
@@ -111,7 +111,7 @@ impl Throttles {
     /// # Errors
     /// How long to wait for one.
     pub(crate) fn log_in(&self, source: IpAddr, account: &AccountName) -> Result<(), Duration> {
-        let now = Instant::now();
+        let (source, now) = (network(source), Instant::now());
         lock(&self.log_in_source).take(&source, now)?;
         lock(&self.log_in_pair).take(&(source, account.clone()), now)?;
         lock(&self.log_in_account).take(account, now)
@@ -128,6 +128,7 @@ impl Throttles {
 
     /// That try was right, and no guess.
     pub(crate) fn logged_in(&self, source: IpAddr, account: &AccountName) {
+        let source = network(source);
         lock(&self.log_in_source).give_back(&source);
         lock(&self.log_in_pair).give_back(&(source, account.clone()));
         lock(&self.log_in_account).give_back(account);
@@ -138,7 +139,7 @@ impl Throttles {
     /// # Errors
     /// How long to wait for one.
     pub(crate) fn register(&self, source: IpAddr) -> Result<(), Duration> {
-        lock(&self.register).take(&source, Instant::now())
+        lock(&self.register).take(&network(source), Instant::now())
     }
 
     /// One task.

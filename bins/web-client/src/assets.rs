@@ -137,6 +137,7 @@ mod tests {
     fn the_first_load_is_light() {
         let bytes =
             ASSETS.style.content.len() + ASSETS.script.content.len() + ASSETS.icon.content.len();
-        assert!(bytes < 50_000, "{bytes}");
+        // A full list has some 36 KB: all of it stays below 100 KB.
+        assert!(bytes < 55_000, "{bytes}");
     }
 }

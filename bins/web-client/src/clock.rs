@@ -4,6 +4,7 @@
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
+use yoshi_client::moment::on_clock;
 use yoshi_protocol::{Millis, When};
 
 /// Now, on the clock of whoever reads the page.
@@ -57,6 +58,11 @@ impl Clock {
         self.now.date()
     }
 
+    /// Now.
+    pub(crate) fn now(&self) -> &Zoned {
+        &self.now
+    }
+
     /// Whether a moment of this clock is still to come.
     pub(crate) fn is_before(&self, moment: DateTime) -> bool {
         self.now.datetime() < moment
@@ -93,11 +99,7 @@ impl Clock {
 
     /// A moment of this clock, as the protocol says it.
     pub(crate) fn moment(&self, moment: DateTime) -> When {
-        match self.now.time_zone().iana_name() {
-            Some("UTC") => When::Utc(moment),
-            Some(zone) => When::Zoned(moment, zone.into()),
-            None => When::Floating(moment),
-        }
+        on_clock(moment, &self.now)
     }
 
     /// A day or moment in words.

@@ -12,6 +12,7 @@ mod assets;
 mod clock;
 mod fill;
 mod filter;
+mod find;
 mod guard;
 mod limit;
 mod live;
@@ -36,10 +37,11 @@ use yoshi_protocol::Millis;
 use yoshi_service::{ConfigurationError, Context, database};
 
 use crate::app::{App, Shared, Throttles};
+use crate::arguments::Place;
 use crate::fill::Fills;
 use crate::limit::SWEEP_EVERY;
 use crate::live::Hub;
-use crate::store::sessions;
+use crate::store::{idle, sessions};
 
 /// Why the website ends before it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -97,14 +99,16 @@ pub async fn run(arguments: Arguments, context: Context) -> Result<(), Error> {
     let hearing = tokio::spawn(live::hear(Arc::clone(&app), notices));
     tracing::info!(web.address = %address, "the website is on http://{address}");
     context.health.ready();
-    serve::run(listener, routes::routes(app), context.shutdown.clone()).await;
+    let behind_proxy = app.trust_forwarded || app.place != Place::Loopback;
+    let routes = routes::routes(app);
+    serve::run(listener, routes, behind_proxy, context.shutdown.clone()).await;
     sweeping.abort();
     hearing.abort();
     client.close().await;
     Ok(())
 }
 
-/// Removes sessions that have ended by time.
+/// Removes sessions that have ended by time, and caches that nobody looks at.
 async fn sweep(app: Shared) {
     let mut ticks = tokio::time::interval(SWEEP_EVERY);
     loop {
@@ -113,6 +117,11 @@ async fn sweep(app: Shared) {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "{count} sessions have ended by time"),
             Err(error) => tracing::warn!(%error, "ended sessions cannot be removed: {error}"),
+        }
+        match idle::sweep(&app.pool, Millis::now()).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "{count} idle caches are dropped"),
+            Err(error) => tracing::warn!(%error, "idle caches cannot be dropped: {error}"),
         }
     }
 }

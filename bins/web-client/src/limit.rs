@@ -4,6 +4,10 @@ use std::time::Duration;
 
 /// Browsers' connections at a time.
 pub(crate) const CONNECTIONS_MAX: usize = 2_000;
+/// The same of one source, where no proxy stands in front: all come from that then.
+pub(crate) const CONNECTIONS_PER_SOURCE_MAX: usize = 1_000;
+/// How long a browser may take none of what it is sent.
+pub(crate) const TAKEN_WITHIN: Duration = Duration::from_secs(20);
 /// How long a browser may take to send the head of a request.
 pub(crate) const HEAD_WITHIN: Duration = Duration::from_secs(10);
 /// How long a browser may take to send the body of a request.
@@ -29,6 +33,10 @@ pub(crate) const SESSIONS_MAX: i64 = 50;
 pub(crate) const AGENT_CHARS_MAX: usize = 300;
 /// How often ended sessions are swept away.
 pub(crate) const SWEEP_EVERY: Duration = Duration::from_secs(10 * 60);
+/// How long an account's cache is kept without a session.
+pub(crate) const CACHE_IDLE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// Accounts whose caches are dropped in one transaction: each may hold thousands of tasks.
+pub(crate) const CACHES_DROPPED_AT_ONCE: i64 = 20;
 
 /// How long one statement, and the wait for a connection, may take.
 pub(crate) const QUERY_MAX: Duration = Duration::from_secs(10);
@@ -36,7 +44,9 @@ pub(crate) const QUERY_MAX: Duration = Duration::from_secs(10);
 /// Tasks on one page of a list.
 pub(crate) const PAGE_TASKS: i64 = 50;
 /// Characters of a search.
-pub(crate) const SEARCH_CHARS_MAX: usize = 300;
+pub(crate) const SEARCH_CHARS_MAX: usize = yoshi_protocol::limit::FIND_TEXT_CHARS_MAX;
+/// How long a search may take; a home that is filling its index looks a second time.
+pub(crate) const FIND_WITHIN: Duration = Duration::from_secs(6);
 /// Names offered to complete a recipient.
 pub(crate) const PEOPLE_MAX: i64 = 300;
 /// Characters of a quick entry.

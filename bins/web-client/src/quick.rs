@@ -2,13 +2,10 @@
 //!
 //! What is not understood stays in the title; nothing is ever dropped.
 
-mod moment;
-
+use yoshi_client::moment;
 use yoshi_protocol::{AccountName, Kind, When};
 
 use crate::clock::Clock;
-
-pub(crate) use moment::parse as parse_moment;
 
 /// Words of a date after `by`, at most: `by next friday 4 pm`.
 const MOMENT_WORDS_MAX: usize = 4;
@@ -103,11 +100,8 @@ fn take_due(word: &str, after: &[&str], clock: &Clock, found: &mut Understood) -
     }
     let longest = after.len().min(MOMENT_WORDS_MAX);
     let (length, due) = (1..=longest).rev().find_map(|length| {
-        let words: Vec<_> = after[..length]
-            .iter()
-            .map(|word| word.to_lowercase())
-            .collect();
-        Some((length, moment::parse(&words.join(" "), clock)?))
+        let due = moment::parse(&after[..length].join(" "), clock.now())?;
+        Some((length, due))
     })?;
     found.due = Some(due);
     Some(length)

@@ -41,6 +41,8 @@ pub(crate) fn routes(app: Shared) -> Router {
         .route("/settings/look", post(settings::look))
         .route("/settings/password", post(settings::password))
         .route("/settings/sessions", post(settings::end))
+        .route("/admin", get(admin::first))
+        .route("/administration", get(admin::first))
         .route("/admin/accounts", get(admin::accounts::accounts))
         .route(
             "/admin/accounts/{name}",

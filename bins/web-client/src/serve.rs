@@ -1,5 +1,8 @@
 //! HTTP: connections are accepted, bounded in number and time, and drained.
 
+mod patience;
+mod sources;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +18,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use yoshi_service::Shutdown;
 
-use crate::limit::{CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_WITHIN};
+use self::patience::Patience;
+use self::sources::Sources;
+use crate::limit::{
+    CONNECTIONS_MAX, CONNECTIONS_PER_SOURCE_MAX, HEAD_BYTES_MAX, HEAD_WITHIN, TAKEN_WITHIN,
+};
 
 /// The pause after a connection could not be accepted: too many open files.
 const ACCEPT_AGAIN: std::time::Duration = std::time::Duration::from_millis(100);
@@ -40,8 +47,15 @@ pub(crate) async fn bind(
     Ok((listener, address))
 }
 
-/// Serves until the website is asked to stop, and then what was begun.
-pub(crate) async fn run(listener: TcpListener, routes: Router, shutdown: Shutdown) {
+/// Serves until the website is asked to stop, and then what was begun. Behind a
+/// proxy all connections are the proxy's, which has to bound its own clients'.
+pub(crate) async fn run(
+    listener: TcpListener,
+    routes: Router,
+    behind_proxy: bool,
+    shutdown: Shutdown,
+) {
+    let sources = Sources::new((!behind_proxy).then_some(CONNECTIONS_PER_SOURCE_MAX));
     let free = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let permit = Arc::clone(&free).acquire_owned().await;
@@ -52,10 +66,14 @@ pub(crate) async fn run(listener: TcpListener, routes: Router, shutdown: Shutdow
         };
         match accepted {
             Ok((stream, from)) => {
+                let Some(place) = sources.take(from.ip()) else {
+                    metrics::counter!("yoshi_web_connections_refused").increment(1);
+                    continue;
+                };
                 let (routes, shutdown) = (routes.clone(), shutdown.clone());
                 tokio::spawn(async move {
                     connection(stream, from, routes, shutdown).await;
-                    drop(permit);
+                    drop((place, permit));
                 });
             }
             Err(error) => {
@@ -80,7 +98,7 @@ async fn connection(stream: TcpStream, from: SocketAddr, routes: Router, shutdow
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Patience::new(stream, TAKEN_WITHIN)), service);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -1,8 +1,9 @@
 //! The website's tables in SQL: `sessions`, the `cache` as it is written, the
-//! `list`s that pages show of it, their `counts`, and one `whole` task. Knows rows; no HTML, no requests.
+//! `list`s that pages show of it, their `counts`, what is `idle`, and one `whole` task. Knows rows; no HTML, no requests.
 
 pub(crate) mod cache;
 pub(crate) mod counts;
+pub(crate) mod idle;
 pub(crate) mod list;
 pub(crate) mod sessions;
 pub(crate) mod whole;

@@ -3,9 +3,25 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 use crate::limit::THROTTLED_MAX;
+
+/// How many of an IPv6 address's bits are one customer's network.
+const NETWORK_BITS: u32 = 64;
+
+/// What an address counts as: of IPv6 the network, whose holder has more addresses
+/// than anybody can count; IPv4 is the same however it is written.
+pub(crate) fn source(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let network = u128::MAX << (u128::BITS - NETWORK_BITS);
+            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & network))
+        }
+        address @ IpAddr::V4(_) => address,
+    }
+}
 
 /// How many tries at once, and how soon one more after that.
 #[derive(Debug, Clone, Copy)]
@@ -96,6 +112,15 @@ mod tests {
         assert_eq!(throttle.take(&"a", later), Err(Duration::from_secs(9)));
         throttle.give_back(&"a");
         assert_eq!(throttle.take(&"a", later), Ok(()));
+    }
+
+    #[test]
+    fn a_network_is_one_source() {
+        let of = |text: &str| source(text.parse().unwrap()).to_string();
+        assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+        assert_eq!(of("::ffff:192.0.2.7"), "192.0.2.7");
+        assert_ne!(of("192.0.2.7"), of("192.0.2.8"));
     }
 
     #[test]

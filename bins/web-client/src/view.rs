@@ -106,7 +106,7 @@ pub(crate) fn proof(token: &str) -> Markup {
 pub(crate) fn member(frame: &Frame, here: Here, title: &str, content: &Markup) -> String {
     let body = html! {
         body data-live="/live" data-latest=(frame.latest) data-zone=(frame.look.clock.zone())
-            data-people=(frame.people.join(" ")) {
+            data-people=(frame.people.join(" ")) data-keys=[(!frame.look.keys).then_some("off")] {
             a.skip href="#main" { "Skip to the content" }
             div.shell {
                 (navigation(frame, here))
@@ -115,6 +115,10 @@ pub(crate) fn member(frame: &Frame, here: Here, title: &str, content: &Markup) -
                         p.notice.caution role="status" { (caution) }
                     }
                     (content)
+                    noscript {
+                        p.hint { "Times are those of " b { (frame.look.clock.zone()) } ". "
+                            a href="/settings" { "Choose your own zone" } "." }
+                    }
                 }
             }
             p #status.toast role="status" aria-live="polite" {}
@@ -194,7 +198,10 @@ fn keys() -> Markup {
     ];
     html! {
         dialog #keys aria-labelledby="keys-title" {
-            h2 #keys-title { "Keys" }
+            div.dialog-head {
+                h2 #keys-title { "Keys" }
+                form method="dialog" { button.secondary type="submit" { "Close" } }
+            }
             dl.keys {
                 @for (key, does) in pairs {
                     div {
@@ -203,7 +210,6 @@ fn keys() -> Markup {
                     }
                 }
             }
-            form method="dialog" { button.secondary type="submit" { "Close" } }
         }
     }
 }

@@ -30,6 +30,8 @@ pub(crate) struct Look {
     pub theme: Theme,
     /// Their clock.
     pub clock: Clock,
+    /// Whether letters are shortcuts.
+    pub keys: bool,
 }
 
 impl Look {
@@ -42,6 +44,7 @@ impl Look {
                     .map(|zone| zone.replace("%2F", "/"))
                     .as_deref(),
             ),
+            keys: value(headers, cookie::KEYS) != Some("off"),
         }
     }
 }

@@ -143,7 +143,11 @@ pub(crate) const COMPLETIONS: [(Completion, &str, &str); 3] = [
 /// Who may see a task, in the order in which forms offer it.
 pub(crate) const PRIVACIES: [(Privacy, &str, &str); 3] = [
     (Privacy::Private, "private", "those who send and are asked"),
-    (Privacy::Public, "public", "anybody in the organisation"),
+    (
+        Privacy::Public,
+        "public",
+        "anybody one day; for now those who send and are asked",
+    ),
     (
         Privacy::Confidential,
         "confidential",

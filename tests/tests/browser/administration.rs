@@ -26,7 +26,13 @@ async fn to_everybody_else_they_do_not_exist() {
         return;
     };
     let account = format!("/admin/accounts/{}", there.name);
-    for path in ["/admin/accounts", "/admin/servers", &account] {
+    for path in [
+        "/admin",
+        "/administration",
+        "/admin/accounts",
+        "/admin/servers",
+        &account,
+    ] {
         here.go(path).await;
         here.sees("h1", "Nothing here").await;
     }
@@ -44,6 +50,12 @@ async fn to_everybody_else_they_do_not_exist() {
     for path in ["/", "/settings"] {
         here.go(path).await;
         assert!(links(&here).await > 0, "{path}");
+    }
+    for path in ["/admin", "/administration"] {
+        here.go(path).await;
+        here.sees("h1", "Administration").await;
+        let at = here.run("return location.pathname").await;
+        assert_eq!(at, "/admin/accounts", "{path}");
     }
     let (status, _) = post(&here.address, &account, &headers, "act=disable").await;
     assert_eq!(

@@ -7,8 +7,9 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use yoshi_tests::place::{self, Scratch};
+use yoshi_tests::place;
 use yoshi_tests::process::Process;
+use yoshi_tests::scratch::Scratch;
 
 /// How long one command may take.
 const COMMAND_WITHIN: Duration = Duration::from_secs(120);
@@ -20,8 +21,10 @@ const END_WITHIN: Duration = Duration::from_secs(30);
 pub(crate) struct Driver {
     port: u16,
     pub(crate) chromium: PathBuf,
+    // It ends before its folders go.
     _process: Process,
     _scratch: Scratch,
+    _profiles: Scratch,
 }
 
 /// A program, from a variable or on the PATH.
@@ -58,9 +61,14 @@ impl Driver {
             return None;
         };
         let (port, scratch) = (place::free_port(), Scratch::new("chromedriver"));
+        // Browsers leave folders behind in the one for temporary files. Its path must be
+        // short: their sockets are in there, too.
+        let profiles = Scratch::in_temp("browser");
         let process = Process::start(
             "chromedriver",
-            std::process::Command::new(driver).arg(format!("--port={port}")),
+            std::process::Command::new(driver)
+                .arg(format!("--port={port}"))
+                .env("TMPDIR", profiles.path()),
             &scratch.path().join("chromedriver.log"),
         );
         let driver = Self {
@@ -68,6 +76,7 @@ impl Driver {
             chromium,
             _process: process,
             _scratch: scratch,
+            _profiles: profiles,
         };
         yoshi_tests::eventually("chromedriver answers", COMMAND_WITHIN, async || {
             driver.ask("GET", "/status", &Value::Null).await

@@ -150,13 +150,13 @@ async fn two_websites_agree() {
     const TITLES: &str =
         "return [...document.querySelectorAll('.row-title')].map(a => a.textContent)";
     let here = browser.run(TITLES).await;
-    let (server, address, scratch) = browser.website().another().await;
-    browser.address = address;
+    let other = browser.website().another(&[]).await;
+    browser.address.clone_from(&other.address);
     browser.log_in(&name, PASSWORD).await;
     browser.sees("h1", "For me").await;
     assert_eq!(browser.run(TITLES).await, here, "its cache fills itself");
     browser.close().await;
-    drop((server, scratch));
+    drop(other);
 }
 
 #[tokio::test]
@@ -165,9 +165,9 @@ async fn the_last_list_is_there_without_a_network() {
         return;
     };
     let name = Website::name("ana");
-    let (mut server, address, scratch) = website.another().await;
+    let mut other = website.another(&[]).await;
     let mut browser = Browser::open(&website).await;
-    browser.address = address;
+    browser.address.clone_from(&other.address);
     browser.register(&name).await;
     browser.send(&format!("@{name} read me on the train")).await;
     const KEPT: &str = "return caches.match('/').then(kept => kept ? kept.text() : '')";
@@ -183,15 +183,14 @@ async fn the_last_list_is_there_without_a_network() {
         }
     })
     .await;
-    server.kill();
+    other.server.kill();
     browser.go("/").await;
     browser.sees(".row-title", "read me on the train").await;
     browser.go("/settings").await;
     browser.sees("h1", "You are offline").await;
-    server.start();
-    server.ready().await;
+    other.server.start();
+    other.server.ready().await;
     browser.close().await;
-    drop(scratch);
 }
 
 /// A browser allows six connections to one website, and each open page listens on
@@ -210,4 +209,46 @@ async fn many_pages_in_a_row_do_not_wait_for_each_other() {
     }
     assert!(begun.elapsed() < SEEN_WITHIN, "{:?}", begun.elapsed());
     browser.close().await;
+}
+
+/// Somebody new: nothing to do yet, a colleague's name that is wrong, then right, and
+/// second thoughts.
+#[tokio::test]
+async fn the_first_minutes() {
+    let Some([here, there]) = people(["ana", "ben"]).await else {
+        return;
+    };
+    let ben = there.name.clone();
+    here.sees(".empty", "All clear").await;
+    here.write("#quick", &format!("@{ben}x lunch at noon? by friday "))
+        .await;
+    here.click(".quick button[value=send]").await;
+    here.sees(".notice.bad", &format!("There is no account called {ben}x"))
+        .await;
+    // What is wrong has the focus, and what was typed stands.
+    let focused = "const it = document.activeElement; return [it.id, it.ariaInvalid, it.value]";
+    let focused = here.run(focused).await;
+    assert_eq!(
+        focused,
+        serde_json::json!(["to", "true", format!("{ben}x")])
+    );
+    let title = "return document.querySelector('#title').value";
+    assert_eq!(here.run(title).await, "lunch at noon?");
+    here.run("document.querySelector('#to').value = ''").await;
+    here.write("#to", &format!("{ben} ")).await;
+    here.click(".actions button").await;
+    here.sees(".notice.good", "held by every server").await;
+    there.sees(".row-title", "lunch at noon?").await;
+    here.click(".notice.good button").await;
+    here.sees(".notice.good", "withdrawn").await;
+    there.sees(".group h2", "Done").await;
+
+    // The same from the line.
+    here.send(&format!("@{ben} supper then?")).await;
+    here.click(".notice.good button").await;
+    here.sees(".notice.good", "withdrawn").await;
+    here.is_calm().await;
+    there.is_calm().await;
+    here.close().await;
+    there.close().await;
 }

@@ -2,14 +2,14 @@
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use yoshi_protocol::{AccountName, Kind, NewTask};
+use yoshi_protocol::{AccountName, Kind, NewTask, Verb};
 use yoshi_tests::Person;
 
 use crate::browser::{Browser, people};
 use crate::website::Website;
 
 /// Each would run a script, or end what it stands in, if it were not text.
-const CORPUS: [&str; 12] = [
+pub(crate) const CORPUS: [&str; 12] = [
     "<script>window.hit=1</script>",
     "\"><img src=x onerror=window.hit=1>",
     "'><svg onload=window.hit=1>",
@@ -42,6 +42,10 @@ async fn nothing_in_a_task_is_more_than_text() {
         let id = task.id;
         let sent = client.send(&mallory.name, &mallory.credential, task).await;
         sent.unwrap_or_else(|error| panic!("{text}: {error}"));
+        let said = Verb::Comment {
+            text: text.to_owned(),
+        };
+        mallory.change(&client, id, said).await;
         browser.go(&format!("/task/{id}")).await;
         let title = browser
             .run("return document.querySelector('h1').textContent")

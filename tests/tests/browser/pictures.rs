@@ -1,7 +1,9 @@
-//! Pictures of the main pages, for people to look at: light, dark, on a phone.
+//! The pictures of the README, `target/screenshots/*.png`, to be copied to
+//! `bins/web-client/pictures`; those of everything are made by `accessibility`.
 
 use std::fs;
 
+use serde_json::{Value, json};
 use yoshi_client::Client;
 use yoshi_protocol::{AccountName, Credential, Kind, NewTask, Password};
 use yoshi_tests::{SystemSettings, place};
@@ -9,54 +11,29 @@ use yoshi_tests::{SystemSettings, place};
 use crate::browser::Browser;
 use crate::website::Website;
 
-/// Unfolds what a sender asks, and the filters that are in use.
-const UNFOLD: &str = "for (const fold of document.querySelectorAll(\"details:has(form[data-key='w']), \
-     details.filters:has(.count)\")) fold.open = true; document.querySelector(\"details[open]:has(form[data-key='w'])\")?.scrollIntoView({block: 'center'})";
-
 #[tokio::test]
-async fn pictures_of_the_main_pages() {
+async fn pictures_of_the_readme() {
     // The names are short, and nobody else's: the system is this test's own.
     let Some(website) = Website::alone(SystemSettings::default()).await else {
         return;
     };
     let name = "mara".to_owned();
     let mut browser = Browser::open(&website).await;
-    browser.go("/log-in").await;
-    browser.picture("log-in-light").await;
     browser.register(&name).await;
-    browser.picture("empty-light").await;
     let task = fill(&website, &name).await;
     browser.go("/").await;
     browser
         .send(&format!("@{name} pack for the offsite by friday"))
         .await;
-    browser
-        .send("@jonas @li review: the budget for spring by friday")
-        .await;
-    browser.go("/asked").await;
-    let own = browser.first_task().await;
-    browser.is_appointed().await;
-    for (mode, dark) in [("light", false), ("dark", true)] {
+    for (picture, path, dark, width, height, phone) in [
+        ("for-me-light", "/", false, 1200, 860, false),
+        ("for-me-light-phone", "/", false, 390, 844, true),
+        ("task-dark", task.as_str(), true, 1200, 860, false),
+    ] {
         browser.dark(dark).await;
-        for (size, width, height, phone) in [("", 1200, 860, false), ("-phone", 390, 844, true)] {
-            browser.width(width, height, phone).await;
-            for (page, path) in [
-                ("for-me", "/".to_owned()),
-                ("asked", "/asked".to_owned()),
-                ("task", task.clone()),
-                ("own-task", own.clone()),
-                ("new", "/new".to_owned()),
-                ("settings", "/settings".to_owned()),
-                ("filtered", "/?kind=decide&importance=high".to_owned()),
-                ("accounts", "/admin/accounts".to_owned()),
-                ("disable", "/admin/accounts/jonas".to_owned()),
-                ("servers", "/admin/servers".to_owned()),
-            ] {
-                browser.go(&path).await;
-                browser.run(UNFOLD).await;
-                browser.picture(&format!("{page}-{mode}{size}")).await;
-            }
-        }
+        browser.width(width, height, phone).await;
+        browser.go(path).await;
+        browser.picture(picture).await;
     }
     browser.close().await;
 }
@@ -130,18 +107,28 @@ async fn colleague(client: &Client, name: &str) -> (AccountName, Credential) {
 }
 
 impl Browser {
-    /// `target/screenshots/<name>.png`
+    /// What the window shows, as `target/screenshots/<name>.png`.
     async fn picture(&self, name: &str) {
-        let shot = self
-            .chromium(
-                "Page.captureScreenshot",
-                serde_json::json!({"format": "png"}),
-            )
-            .await;
+        self.capture(name, json!({"format": "png"})).await;
+    }
+
+    /// The same of the whole page, however long it is.
+    pub(crate) async fn whole_picture(&self, name: &str) {
+        let metrics = self.chromium("Page.getLayoutMetrics", json!({})).await;
+        let size = &metrics["cssContentSize"];
+        let clip =
+            json!({"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1});
+        let all = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
+        self.capture(name, all).await;
+    }
+
+    async fn capture(&self, name: &str, how: Value) {
+        let shot = self.chromium("Page.captureScreenshot", how).await;
         let bytes = decode(shot["data"].as_str().expect("a picture is text"));
-        let folder = place::workspace().join("target/screenshots");
-        fs::create_dir_all(&folder).expect("target can be written to");
-        fs::write(folder.join(format!("{name}.png")), bytes).expect("a picture can be written");
+        let file = place::workspace().join(format!("target/screenshots/{name}.png"));
+        let folder = file.parent().expect("it is in a folder");
+        fs::create_dir_all(folder).expect("target can be written to");
+        fs::write(file, bytes).expect("a picture can be written");
     }
 }
 

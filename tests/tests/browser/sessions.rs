@@ -50,6 +50,7 @@ async fn one_session_ends_another() {
     there.sees("h1", "For me").await;
     let before = there.cookies().await;
     here.go("/settings").await;
+    here.click("#end-others summary").await;
     here.click("button[value=others]").await;
     here.sees(".notice.good", "ended").await;
     // The other window hears of it by itself.

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use yoshi_client::Client;
 use yoshi_tests::person::fresh_name;
-use yoshi_tests::place::Scratch;
-use yoshi_tests::{Postgres, Server, System, SystemSettings, User, eventually};
+use yoshi_tests::scratch::Scratch;
+use yoshi_tests::{Database, Postgres, Server, System, SystemSettings, User, eventually};
 
 use crate::driver::Driver;
 
@@ -25,6 +25,14 @@ pub(crate) struct Website {
     postgres: Arc<Postgres>,
     pub(crate) system: Mutex<System>,
     scratch: Scratch,
+}
+
+/// One more website of the same system.
+pub(crate) struct Another {
+    pub(crate) server: Server,
+    pub(crate) address: String,
+    pub(crate) database: Database,
+    _scratch: Scratch,
 }
 
 static SHARED: Mutex<Weak<Website>> = Mutex::const_new(Weak::new());
@@ -57,7 +65,7 @@ impl Website {
         let system = System::start(settings).await;
         let scratch = Scratch::new("website");
         let postgres = Postgres::start().await;
-        let (server, address) = serve(&system, &postgres, &scratch, "web1").await;
+        let (server, address, _) = serve(&system, &postgres, &scratch, "web1", &[]).await;
         Self {
             driver,
             _server: server,
@@ -68,13 +76,19 @@ impl Website {
         }
     }
 
-    /// One more website, with a database of its own.
-    pub(crate) async fn another(&self) -> (Server, String, Scratch) {
+    /// One more website, with a database of its own, and with more settings.
+    pub(crate) async fn another(&self, settings: &[(&str, &str)]) -> Another {
         let scratch = Scratch::new("website");
         let system = self.system.lock().await;
-        let (server, address) = serve(&system, &self.postgres, &scratch, "web2").await;
+        let (server, address, database) =
+            serve(&system, &self.postgres, &scratch, "web2", settings).await;
         drop(system);
-        (server, address, scratch)
+        Another {
+            server,
+            address,
+            database,
+            _scratch: scratch,
+        }
     }
 
     /// A connection for what other people do meanwhile.
@@ -114,7 +128,8 @@ async fn serve(
     postgres: &Postgres,
     scratch: &Scratch,
     name: &str,
-) -> (Server, String) {
+    settings: &[(&str, &str)],
+) -> (Server, String, Database) {
     let database = postgres.database().await;
     let file = scratch.path().join(format!("{name}.web"));
     let names = administrators(scratch.path(), name);
@@ -137,6 +152,9 @@ async fn serve(
         "YOSHI_WEB_ADMINISTRATION_PASSWORD_FILE",
         &password.display().to_string(),
     );
+    for (variable, value) in settings {
+        server = server.with(variable, value);
+    }
     server.start();
     server.ready().await;
     let address = eventually(
@@ -145,5 +163,5 @@ async fn serve(
         async || std::fs::read_to_string(&file),
     )
     .await;
-    (server, address.trim().to_owned())
+    (server, address.trim().to_owned(), database)
 }

@@ -5,11 +5,13 @@ mod beginning;
 pub(crate) mod servers;
 pub(crate) mod set;
 
+use axum::response::Response;
 use maud::{Markup, html};
 
 use crate::administration::{Administration, Unreachable};
 use crate::app::App;
-use crate::view::refusal::Refusal;
+use crate::view::refusal::{Refusal, see_other};
+use crate::visitor::Administrator;
 use yoshi_client::Operator;
 
 /// One of these pages.
@@ -17,6 +19,11 @@ use yoshi_client::Operator;
 enum Tab {
     Accounts,
     Servers,
+}
+
+/// Leads to the first of these pages.
+pub(crate) async fn first(_: Administrator) -> Response {
+    see_other("/admin/accounts")
 }
 
 /// The heading of one of these pages, with the way to the other.

@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use maud::html;
 use yoshi_client::{Error, Outgoing, Sent};
-use yoshi_protocol::{NewTask, TaskId};
+use yoshi_protocol::{ErrorCode, NewTask, TaskId};
 
 use self::draft::Draft;
 use super::{frame, trouble};
@@ -21,6 +21,27 @@ use crate::quick;
 use crate::view::refusal::{Refusal, see_other};
 use crate::view::{self, Here};
 use crate::visitor::{Form, Member, MemberForm};
+
+/// Why a task is not sent.
+struct Wrong {
+    words: String,
+    /// Whether it lies with those who are asked.
+    to_whom: bool,
+}
+
+impl Wrong {
+    fn whom(words: String) -> Self {
+        let to_whom = true;
+        Self { words, to_whom }
+    }
+}
+
+impl From<String> for Wrong {
+    fn from(words: String) -> Self {
+        let to_whom = false;
+        Self { words, to_whom }
+    }
+}
 
 /// The empty form; or with what an address says: `?line=`, `?to=`, `?title=`.
 pub(crate) async fn form(
@@ -58,7 +79,7 @@ pub(crate) async fn quick(
         return show(&app, &member, &draft, None).await;
     }
     if let [name, ..] = &found.not_names[..] {
-        let wrong = format!("@{name} is no account name.");
+        let wrong = Wrong::whom(format!("@{name} is no account name."));
         return show(&app, &member, &draft, Some(&wrong)).await;
     }
     let to = |id: TaskId| format!("/?sent={id}");
@@ -82,7 +103,7 @@ async fn send(
 ) -> Result<Response, Refusal> {
     let task = match draft.task(&member.look.clock) {
         Ok(task) => task,
-        Err(wrong) => return show(app, member, draft, Some(&wrong)).await,
+        Err(wrong) => return show(app, member, draft, Some(&wrong.into())).await,
     };
     match deliver(app, member, task).await {
         Ok(Sent::Accounted(receipt)) => Ok(see_other(&to(receipt.task))),
@@ -93,13 +114,11 @@ async fn send(
 
 /// Sends a task under the id that its form was given, so that a form that is
 /// submitted twice sends one task.
-async fn deliver(app: &Shared, member: &Member, task: NewTask) -> Result<Sent, String> {
+async fn deliver(app: &Shared, member: &Member, task: NewTask) -> Result<Sent, Wrong> {
     let outgoing = Outgoing::new(task).map_err(|error| trouble::words(&Error::from(error)))?;
     if let Err(wait) = app.throttles.send(&member.account) {
         let seconds = wait.as_secs() + 1;
-        return Err(format!(
-            "You are sending very fast. Try again in {seconds} seconds."
-        ));
+        return Err(format!("You are sending very fast. Try again in {seconds} seconds.").into());
     }
     let client = app.client.clone().with_deadline(CHANGE_WITHIN);
     let sent = client
@@ -107,7 +126,10 @@ async fn deliver(app: &Shared, member: &Member, task: NewTask) -> Result<Sent, S
         .await;
     sent.map_err(|error| {
         tracing::info!(account = %member.account, "not sent: {error}");
-        trouble::words(&error)
+        Wrong {
+            words: trouble::words(&error),
+            to_whom: matches!(&error, Error::Refused(reply) if reply.code == ErrorCode::UnknownRecipients),
+        }
     })
 }
 
@@ -115,7 +137,7 @@ async fn show(
     app: &Shared,
     member: &Member,
     draft: &Draft,
-    wrong: Option<&str>,
+    wrong: Option<&Wrong>,
 ) -> Result<Response, Refusal> {
     let frame = frame(app, member).await?;
     let content = fields::page(&frame, draft, wrong);

@@ -193,25 +193,37 @@ async fn try_log_in(
     )
 }
 
+/// The name of a new account; or everything that is wrong with it and its password.
+fn entered(account: &str, password: &str, again: &str) -> Result<AccountName, String> {
+    let name = AccountName::new(account).map_err(|_| {
+        "A name has 1 to 63 small letters, digits, - and _, and begins with a letter or digit."
+            .to_owned()
+    });
+    let mut wrong: Vec<_> = name.as_ref().err().cloned().into_iter().collect();
+    if password.chars().count() < PASSWORD_CHARS_MIN {
+        wrong.push(format!(
+            "The password is too short: at least {PASSWORD_CHARS_MIN} characters, better 15."
+        ));
+    }
+    if password != again {
+        wrong.push("The two passwords differ.".to_owned());
+    }
+    name.ok()
+        .filter(|_| wrong.is_empty())
+        .ok_or_else(|| wrong.join(" "))
+}
+
 async fn try_register(
     app: &App,
     guest: &Guest,
     account: &str,
     form: &Form,
 ) -> Result<Entered, Refusal> {
-    let wrong = |words: &str| Ok(Err(Refused::Wrong(words.to_owned())));
-    let Ok(name) = AccountName::new(account) else {
-        return wrong(
-            "A name has 1 to 63 small letters, digits, - and _, and begins with a letter or digit.",
-        );
-    };
     let password = form.text("password");
-    if password.chars().count() < PASSWORD_CHARS_MIN {
-        return wrong("The password is too short: at least 8 characters, better 15.");
-    }
-    if password != form.text("again") {
-        return wrong("The two passwords differ.");
-    }
+    let name = match entered(account, password, form.text("again")) {
+        Ok(name) => name,
+        Err(wrong) => return Ok(Err(Refused::Wrong(wrong))),
+    };
     if let Err(wait) = app.throttles.register(guest.source) {
         return Ok(Err(Refused::TooOften(wait)));
     }
@@ -276,7 +288,23 @@ fn page(app: &App, guest: &Guest, status: StatusCode, content: String) -> Respon
 
 #[cfg(test)]
 mod tests {
-    use super::is_local;
+    use super::{entered, is_local};
+
+    #[test]
+    fn everything_that_is_wrong_is_said_at_once() {
+        let said = |account: &str, password: &str, again: &str| {
+            let wrong = entered(account, password, again).unwrap_err();
+            ["A name has", "too short", "passwords differ"].map(|words| wrong.contains(words))
+        };
+        assert_eq!(said("a.b", "short", "other"), [true, true, true]);
+        assert_eq!(said("ana", "short", "other"), [false, true, true]);
+        assert_eq!(
+            said("a.b", "long enough", "long enough"),
+            [true, false, false]
+        );
+        let good = entered("ana", "long enough", "long enough");
+        assert_eq!(good.unwrap().as_str(), "ana");
+    }
 
     #[test]
     fn a_log_in_leads_nowhere_else() {

@@ -3,7 +3,7 @@
 use axum::extract::{RawQuery, State};
 use axum::response::Html;
 use maud::{Markup, html};
-use yoshi_protocol::TaskId;
+use yoshi_protocol::{ChangeId, TaskId};
 
 use super::frame;
 use crate::app::{App, Shared};
@@ -13,6 +13,7 @@ use crate::store::counts::{self, Counts};
 use crate::store::list::{self, DONE, Page, Place, Row};
 use crate::view::filter::filters;
 use crate::view::refusal::Refusal;
+use crate::view::row::Among;
 use crate::view::{self, Frame, Here, quick, row};
 use crate::visitor::{Form, Member};
 
@@ -52,7 +53,7 @@ pub(crate) async fn for_me(
             p.sub { (summary(&frame)) }
         }
         (quick::form(&frame, "", &TaskId::fresh().to_string()))
-        (sent_notice(asked.text("sent")))
+        (sent_notice(&frame, asked.text("sent")))
         @if frame.counts.for_me.iter().sum::<i64>() > 0 { (filters(&filter, "/")) }
         div #list data-list {
             @if page.rows.is_empty() && after == Place::START {
@@ -146,7 +147,8 @@ fn groups(
                 @let heading = html! {
                     h2 id={ "group-" (index) } title=(what) { (words) span.count { (count) } }
                 };
-                @let rows = row::rows(group, &frame.account, &frame.look.clock, side == Side::Sent);
+                @let among = match side { Side::Inbox => Among::Received, Side::Sent => Among::Sent };
+                @let rows = row::rows(group, &frame.account, &frame.look.clock, among);
                 @if side == Side::Inbox && group[0].place.group == DONE {
                     details.group #done open[only_done] { summary { (heading) } (rows) }
                 } @else {
@@ -199,12 +201,25 @@ pub(super) fn more(path: &str, page: &Page) -> Markup {
 }
 
 /// That a task was sent, after the quick entry.
-fn sent_notice(id: &str) -> Markup {
+fn sent_notice(frame: &Frame, id: &str) -> Markup {
     html! {
         @if let Ok(id) = id.parse::<TaskId>() {
-            p.notice.good role="status" data-once {
-                "Sent, and held by every server. " a href={ "/task/" (id) } { "Look at it" }
+            div.notice.good.with-undo role="status" data-once {
+                p { "Sent, and held by every server. " a href={ "/task/" (id) } { "Look at it" } }
+                (take_back(frame, id))
             }
+        }
+    }
+}
+
+/// The button that withdraws what was just sent, from everybody.
+pub(super) fn take_back(frame: &Frame, id: TaskId) -> Markup {
+    html! {
+        form method="post" action={ "/task/" (id) "/do" } {
+            (frame.proof())
+            input type="hidden" name="change" value=(ChangeId::fresh());
+            input type="hidden" name="act" value="withdraw";
+            button.secondary type="submit" { "Undo" }
         }
     }
 }

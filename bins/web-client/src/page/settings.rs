@@ -37,7 +37,7 @@ pub(crate) async fn settings(
     )))
 }
 
-/// Theme and time zone, which this browser remembers.
+/// Theme, time zone and keys, which this browser remembers.
 pub(crate) async fn look(
     State(app): State<Shared>,
     MemberForm { form, .. }: MemberForm,
@@ -47,6 +47,8 @@ pub(crate) async fn look(
         see_other("/settings?saved=1"),
         preference(&app, "yoshi-theme", theme.name()),
     );
+    let keys = if form.has("keys") { "on" } else { "off" };
+    saved = with_cookie(saved, preference(&app, "yoshi-keys", keys));
     let zone = form.text("zone").trim();
     if clock::known_zone(zone).is_some() {
         saved = with_cookie(saved, preference(&app, "yoshi-zone", zone));
@@ -188,7 +190,15 @@ fn look_form(frame: &Frame) -> Markup {
             label for="zone" { "Time zone" }
             input #zone type="text" name="zone" value=(frame.look.clock.zone()) autocomplete="off"
                 spellcheck="false" maxlength="64";
-            p.hint { "For example Europe/Berlin. This browser remembers both." }
+            p.hint { "For example Europe/Berlin. Times are shown, and meant, in this zone." }
+            fieldset.whom {
+                legend { "Keys" }
+                label {
+                    input type="checkbox" name="keys" value="on" checked[frame.look.keys];
+                    span { "Letters are shortcuts" span.hint { " as ? shows; never in a field" } }
+                }
+            }
+            p.hint { "This browser remembers all of this." }
             button.secondary type="submit" { "Save" }
         }
     }
@@ -226,10 +236,12 @@ fn session_list(frame: &Frame, member: &Member, known: &[Session]) -> Markup {
                             p.hint { (times(session, &frame.look.clock)) }
                         }
                         @if !here {
-                            form method="post" action="/settings/sessions" {
-                                (frame.proof())
-                                button.quiet type="submit" name="session" value=(name(session)) {
-                                    "End" span.unseen { " the log-in of " (browser(&session.agent)) }
+                            details.act name="ends" {
+                                summary { "End…" span.unseen { " the log-in of " (browser(&session.agent)) } }
+                                form.stack method="post" action="/settings/sessions" {
+                                    (frame.proof())
+                                    p.hint { "Whoever uses it has to log in again." }
+                                    button type="submit" name="session" value=(name(session)) { "End it" }
                                 }
                             }
                         }
@@ -237,9 +249,13 @@ fn session_list(frame: &Frame, member: &Member, known: &[Session]) -> Markup {
                 }
             }
             @if known.len() > 1 {
-                form method="post" action="/settings/sessions" {
-                    (frame.proof())
-                    button.secondary type="submit" name="session" value="others" { "End all others" }
+                details.act #end-others name="ends" {
+                    summary { "End all others…" }
+                    form.stack method="post" action="/settings/sessions" {
+                        (frame.proof())
+                        p.hint { "You stay logged in here, and have to log in again everywhere else." }
+                        button type="submit" name="session" value="others" { "End them" }
+                    }
                 }
             }
             p.hint { "Log-ins of the command line and of other websites end with a new password." }

@@ -18,6 +18,7 @@ use yoshi_protocol::{ErrorCode, Kind, TaskId};
 use self::actions::Forms;
 use self::may::May;
 use super::frame;
+use super::lists::take_back;
 use crate::app::{App, Shared};
 use crate::limit::FILL_WITHIN;
 use crate::markdown;
@@ -158,7 +159,7 @@ impl TaskPage<'_> {
             article.task #task data-at=(at) {
                 header {
                     (heading::marks(task))
-                    h1 { (new.title) }
+                    h1 { bdi { (new.title) } }
                     (heading::byline(frame, task, clock))
                 }
                 (heading::times(task, clock))
@@ -166,7 +167,7 @@ impl TaskPage<'_> {
                 @if new.kind == Kind::Decide && !may.answer {
                     section aria-labelledby="options" {
                         h2 #options { "To choose from" }
-                        ul.options { @for option in &new.options { li { (option) } } }
+                        ul.options { @for option in &new.options { li { bdi { (option) } } } }
                     }
                 }
                 @if !new.links.is_empty() { (record::links(&new.links)) }
@@ -188,7 +189,10 @@ impl TaskPage<'_> {
         }
         if self.asked.has("sent") {
             return html! {
-                p.notice.good role="status" data-once { "Sent, and held by every server." }
+                div.notice.good.with-undo role="status" data-once {
+                    p { "Sent, and held by every server." }
+                    (take_back(self.forms.frame, self.forms.id()))
+                }
             };
         }
         let words = match self.asked.text("done") {

@@ -9,6 +9,7 @@ pub(super) mod sql;
 use deadpool_postgres::Pool;
 use tokio_postgres::Row as SqlRow;
 use tokio_postgres::types::ToSql;
+use yoshi_client::Task;
 use yoshi_protocol::message::task::AskState;
 use yoshi_protocol::{AccountName, Kind, Millis, TaskId, When};
 
@@ -48,6 +49,32 @@ pub(crate) struct Row {
     pub comments: i64,
     /// Where it stands in its list.
     pub place: Place,
+}
+
+impl Row {
+    /// A task that no list has placed.
+    pub(crate) fn of(account: &AccountName, task: Task) -> Self {
+        let (new, asks) = (task.new_task, task.asks);
+        let mine = asks.iter().find(|ask| ask.recipient == *account);
+        Self {
+            id: new.id,
+            sender: task.sender,
+            title: new.title,
+            kind: new.kind,
+            importance: new.importance,
+            due: new.due,
+            labels: new.labels,
+            recipients: new.recipients.iter().map(ToString::to_string).collect(),
+            sent_at: task.sent_at,
+            state: mine.map(|ask| ask.state),
+            percent: mine.map_or(0, |ask| ask.percent.into()),
+            states: asks.iter().map(|ask| ask.state).collect(),
+            unread: !task.mine.read,
+            own_labels: task.mine.labels,
+            comments: task.comments.into(),
+            place: Place::START,
+        }
+    }
 }
 
 /// A page of a list.
@@ -145,54 +172,9 @@ page AS (
     read(pool, sql, &params).await
 }
 
-/// Tasks that hold every word, or its beginning; in the title first, then the
-/// latest. One group: 0.
-pub(crate) async fn search(
-    pool: &Pool,
-    account: &AccountName,
-    text: &str,
-    after: Place,
-) -> Result<Page, Error> {
-    let sql = concat!(
-        "-- search
-WITH query AS (SELECT websearch_to_tsquery('simple', $2) || to_tsquery('simple', $3) AS words),
-found AS (
-    SELECT id, 0 AS rank, (1000000 * (1 - ts_rank(search, words, 1)))::bigint AS one,
-        0::bigint AS two, -position AS place
-    FROM cached_task, query WHERE account = $1 AND search @@ words),
-page AS (
-    SELECT * FROM found WHERE (rank, one, two, place) > ($4, $5, $6, $7)
-    ORDER BY rank, one, two, place LIMIT $8)",
-        sql::page_rows!(),
-        "ORDER BY rank, one, two, place"
-    );
-    let (one, two) = after.keys;
-    let params: [&(dyn ToSql + Sync); 8] = [
-        &account.as_str(),
-        &text,
-        &beginnings(text),
-        &after.group,
-        &one,
-        &two,
-        &after.order,
-        &(PAGE_TASKS + 1),
-    ];
-    read(pool, sql, &params).await
-}
-
 async fn read(pool: &Pool, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Page, Error> {
     let found = rows(pool, sql, params).await?;
     Ok(Page::new(found.iter().map(row).collect::<Result<_, _>>()?))
-}
-
-/// The query for tasks in which each word begins one: `ship:* & rel:*`.
-fn beginnings(text: &str) -> String {
-    let words: Vec<_> = text
-        .split(|char: char| !char.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(|word| format!("{word}:*"))
-        .collect();
-    words.join(" & ")
 }
 
 fn row(row: &SqlRow) -> Result<Row, Error> {
@@ -225,15 +207,4 @@ fn row(row: &SqlRow) -> Result<Row, Error> {
         own_labels: row.try_get(17)?,
         comments: row.try_get(18)?,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_of_a_search_hold_no_operators() {
-        assert_eq!(beginnings("ship 'it' & | ! ( x:*"), "ship:* & it:* & x:*");
-        assert_eq!(beginnings("--';"), "");
-    }
 }

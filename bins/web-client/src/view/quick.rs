@@ -1,6 +1,7 @@
 //! The one-line entry, and what was understood of it.
 
 use maud::{Markup, html};
+use yoshi_client::moment::is_past;
 
 use super::{Frame, row};
 use crate::clock::Clock;
@@ -44,10 +45,32 @@ pub(crate) fn preview(found: &Understood, clock: &Clock) -> Markup {
         @if let Some(kind) = found.kind { (row::kind(kind)) }
         @if !found.title.is_empty() { span.preview-title { "“" (found.title) "”" } } @else { span.missing { "what?" } }
         @for option in &found.options { span.option { (option) } }
-        @if let Some(due) = &found.due { (row::due_chip(due, clock)) }
+        @if let Some(due) = &found.due {
+            (row::due_chip(due, clock))
+            @if is_past(due, clock.now()) { span.missing { "that is in the past" } }
+        }
         @if let Some(importance) = found.importance.and_then(word::importance) {
             span.importance.(importance) { (importance) }
         }
         @for label in &found.labels { span.label { "#" (label) } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quick::understand;
+
+    #[test]
+    fn a_due_date_in_the_past_is_said() {
+        let clock = Clock::at("2026-11-23T10:00:00+01:00[Europe/Berlin]".parse().unwrap());
+        let shown = |line: &str| preview(&understand(line, &clock), &clock).into_string();
+        for (line, said) in [
+            ("@ana ship by 2026-11-22", true),
+            ("@ana ship by today", false),
+            ("@ana ship by fri 16:00", false),
+        ] {
+            assert_eq!(shown(line).contains("in the past"), said, "{line}");
+        }
     }
 }

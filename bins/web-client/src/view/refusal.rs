@@ -104,6 +104,7 @@ impl IntoResponse for Refusal {
                 let look = Look {
                     theme: Theme::System,
                     clock: Clock::in_zone(None),
+                    keys: true,
                 };
                 let content = html! {
                     h1 { (title) }

@@ -25,16 +25,32 @@ pub(crate) fn avatar(name: &str) -> Markup {
     html! { span.avatar.(colour) aria-hidden="true" { (initial) } }
 }
 
-/// Rows, those of one's own as one sees them.
-pub(crate) fn rows(rows: &[Row], me: &AccountName, clock: &Clock, asked: bool) -> Markup {
+/// Among which rows one stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Among {
+    /// What the reader is asked, in groups that say how it stands.
+    Received,
+    /// What the reader asks.
+    Sent,
+    /// Whatever was found.
+    Found,
+}
+
+/// Rows, as the reader sees them.
+pub(crate) fn rows(rows: &[Row], me: &AccountName, clock: &Clock, among: Among) -> Markup {
     html! {
         ol.rows {
-            @for row in rows { (one(row, me, clock, asked)) }
+            @for row in rows { (one(row, me, clock, among)) }
         }
     }
 }
 
-fn one(row: &Row, me: &AccountName, clock: &Clock, asked: bool) -> Markup {
+fn one(row: &Row, me: &AccountName, clock: &Clock, among: Among) -> Markup {
+    let asked = match among {
+        Among::Received => false,
+        Among::Sent => true,
+        Among::Found => row.state.is_none(),
+    };
     let who = if asked {
         row.recipients.first().map_or("", String::as_str)
     } else {
@@ -46,17 +62,17 @@ fn one(row: &Row, me: &AccountName, clock: &Clock, asked: bool) -> Markup {
             (avatar(who))
             div.row-words {
                 a.row-title.unread[row.unread] href={ "/task/" (row.id) } {
-                    (row.title) @if row.unread { span.unseen { " (new)" } }
+                    bdi { (row.title) } @if row.unread { span.unseen { " (new)" } }
                 }
                 p.row-facts {
                     @if asked { (standings(row, me)) } @else {
                         span { (name(row.sender.as_str(), me)) }
-                        (standing(row))
+                        (standing(row, among))
                     }
                     (importance(row.importance))
                     (kind(row.kind))
                     @for label in row.labels.iter().chain(&row.own_labels).take(LABELS_SHOWN) {
-                        span.label { "#" (label) }
+                        bdi.label { "#" (label) }
                     }
                     @if row.comments > 0 {
                         span.label { (row.comments) @if row.comments == 1 { " comment" } @else { " comments" } }
@@ -72,10 +88,11 @@ fn one(row: &Row, me: &AccountName, clock: &Clock, asked: bool) -> Markup {
 }
 
 /// How it stands with the reader, if that is not said by the group.
-fn standing(row: &Row) -> Markup {
+fn standing(row: &Row, among: Among) -> Markup {
     html! {
         @match row.state {
             Some(AskState::InProcess) if row.percent > 0 => span.tally { (row.percent) " %" },
+            Some(state) if among == Among::Found => span.standing.(word::state_name(state)) { (word::state(state)) },
             Some(state @ (AskState::Declined | AskState::Closed | AskState::Withdrawn)) => {
                 span.tally { (word::state(state)) }
             }

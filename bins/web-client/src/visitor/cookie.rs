@@ -9,6 +9,8 @@ use crate::session::SessionId;
 pub(crate) const THEME: &str = "yoshi-theme";
 /// The reader's time zone; the script sets it.
 pub(crate) const ZONE: &str = "yoshi-zone";
+/// Whether letters are shortcuts: `off` if they are not.
+pub(crate) const KEYS: &str = "yoshi-keys";
 /// How long a browser remembers how the website looks.
 const PREFERENCE_SECONDS: u32 = 365 * 24 * 60 * 60;
 

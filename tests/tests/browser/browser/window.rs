@@ -84,6 +84,9 @@ impl Browser {
             "width": width, "height": height, "deviceScaleFactor": scale, "mobile": phone}),
         )
         .await;
+        let touched = json!({"enabled": phone});
+        self.chromium("Emulation.setTouchEmulationEnabled", touched)
+            .await;
     }
 
     pub(crate) async fn dark(&self, dark: bool) {

@@ -2,25 +2,28 @@
 
 use maud::{Markup, html};
 
+use super::Wrong;
 use super::draft::Draft;
 use crate::quick::IMPORTANCE;
 use crate::view::Frame;
 use crate::word;
 
 /// The page with the form.
-pub(super) fn page(frame: &Frame, draft: &Draft, wrong: Option<&str>) -> Markup {
+pub(super) fn page(frame: &Frame, draft: &Draft, wrong: Option<&Wrong>) -> Markup {
+    let to_whom = draft.to.is_empty() || wrong.is_some_and(|wrong| wrong.to_whom);
     html! {
         div.head { h1 { "New task" } }
-        @if let Some(wrong) = wrong { p.notice.bad role="alert" #wrong { (wrong) } }
+        @if let Some(Wrong { words: wrong, .. }) = wrong { p.notice.bad role="alert" #wrong { (wrong) } }
         form.stack.compose method="post" action="/new" aria-describedby=[wrong.map(|_| "wrong")] {
             (frame.proof())
             input type="hidden" name="task" value=(draft.id);
             label for="to" { "To" }
             input #to type="text" name="to" value=(draft.to) required autocomplete="off" autocapitalize="none"
                 spellcheck="false" data-complete="" placeholder="names, with blanks between them"
-                autofocus[draft.to.is_empty()] aria-describedby="known";
+                autofocus[to_whom] aria-invalid=[wrong.filter(|_| to_whom).map(|_| "true")]
+                aria-describedby={ @if wrong.is_some() && to_whom { "wrong " } "known" };
             (known(frame))
-            (what(draft))
+            (what(draft, frame.look.clock.zone(), !to_whom))
             div.actions {
                 button type="submit" { "Send" }
                 a.button.secondary href="/" { "Cancel" }
@@ -30,11 +33,11 @@ pub(super) fn page(frame: &Frame, draft: &Draft, wrong: Option<&str>) -> Markup 
 }
 
 /// Everything but to whom: the same for a new task and for one that is changed.
-pub(super) fn what(draft: &Draft) -> Markup {
+pub(super) fn what(draft: &Draft, zone: &str, is_first: bool) -> Markup {
     html! {
         label for="title" { "What do you want?" }
         input #title type="text" name="title" value=(draft.title) required maxlength="255"
-            autocomplete="off" placeholder="in one line" autofocus[!draft.to.is_empty()];
+            autocomplete="off" placeholder="in one line" autofocus[is_first];
         (kinds(draft))
         div #choices.choices {
             label for="options" { "Options" span.hint { " one in each line, 2 to 10; for “decide”" } }
@@ -42,8 +45,8 @@ pub(super) fn what(draft: &Draft) -> Markup {
         }
         label for="body" { "Details" span.hint { " Markdown" } }
         textarea #body name="body" rows="6" { (draft.body) }
-        (when(draft))
-        (more(draft))
+        (when(draft, zone))
+        (more(draft, zone))
     }
 }
 
@@ -74,7 +77,7 @@ fn kinds(draft: &Draft) -> Markup {
     }
 }
 
-fn when(draft: &Draft) -> Markup {
+fn when(draft: &Draft, zone: &str) -> Markup {
     let chosen: u8 = draft.importance.parse().unwrap_or(5);
     // A number between the named ones stays what it is.
     let named = IMPORTANCE
@@ -83,7 +86,7 @@ fn when(draft: &Draft) -> Markup {
     html! {
         div.side-by-side.wide-first {
             div {
-                label for="due_day" { "Due" }
+                label for="due_day" { "Due" span.hint { " " (zone) } }
                 div.pair {
                     input #due_day type="date" name="due_day" value=(draft.due_day);
                     input type="time" name="due_time" value=(draft.due_time) aria-label="Time of day";
@@ -107,7 +110,7 @@ fn when(draft: &Draft) -> Markup {
     }
 }
 
-fn more(draft: &Draft) -> Markup {
+fn more(draft: &Draft, zone: &str) -> Markup {
     let used = [&draft.start, &draft.respond_by, &draft.effort, &draft.links];
     let open = used.iter().any(|text| !text.is_empty());
     html! {
@@ -115,11 +118,11 @@ fn more(draft: &Draft) -> Markup {
             summary { "More" }
             div.side-by-side {
                 div {
-                    label for="start" { "Not before" }
+                    label for="start" { "Not before" span.hint { " " (zone) } }
                     input #start type="datetime-local" name="start" value=(draft.start);
                 }
                 div {
-                    label for="respond_by" { "Answer by" }
+                    label for="respond_by" { "Answer by" span.hint { " " (zone) } }
                     input #respond_by type="datetime-local" name="respond_by" value=(draft.respond_by);
                 }
                 div {

@@ -200,7 +200,7 @@ async fn page(
     let frame = frame(app, member).await?;
     let to = format!("/task/{}", whole.new_task.id);
     let content = html! {
-        p.back { a href=(to) data-back { "← " (whole.new_task.title) } }
+        p.back { a href=(to) data-back { "← " bdi { (whole.new_task.title) } } }
         div.head {
             h1 { "Change a task" }
             p.sub { "Whoever has answered is asked again if you change what is wanted, or when." }
@@ -212,7 +212,7 @@ async fn page(
             (frame.proof())
             input type="hidden" name="change" value=(shown.change);
             input type="hidden" name="revision" value=(shown.revision);
-            (fields::what(shown.draft))
+            (fields::what(shown.draft, frame.look.clock.zone(), true))
             div.actions {
                 button type="submit" { "Save the change" }
                 a.button.secondary href=(to) { "Cancel" }
@@ -230,7 +230,7 @@ fn beside(differ: &[(&'static str, String, String)]) -> Markup {
                 thead { tr { th scope="col" { "Field" } th scope="col" { "Stands now" } th scope="col" { "You typed" } } }
                 tbody {
                     @for (name, now, typed) in differ {
-                        tr { th scope="row" { (name) } td { (now) } td { (typed) } }
+                        tr { th scope="row" { (name) } td data-name="Stands now" { (now) } td data-name="You typed" { (typed) } }
                     }
                 }
             }

@@ -3,8 +3,10 @@
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use yoshi_client::Error;
-use yoshi_protocol::{AccountName, Answer, ErrorCode, TaskChange, TaskId, Verb, Verdict, When};
+use yoshi_client::{Error, moment};
+use yoshi_protocol::{
+    AccountName, Answer, ErrorCode, Position, TaskChange, TaskId, Verb, Verdict, When,
+};
 
 use super::{Tried, show};
 use crate::app::{App, Shared};
@@ -12,7 +14,6 @@ use crate::clock::Clock;
 use crate::limit::CHANGE_WITHIN;
 use crate::page::compose::labels;
 use crate::page::trouble;
-use crate::quick::parse_moment;
 use crate::view::refusal::{Refusal, see_other};
 use crate::visitor::{Form, Member, MemberForm};
 
@@ -143,8 +144,14 @@ fn verb(form: &Form, clock: &Clock) -> Result<Verb, String> {
         "label" => Verb::Label {
             labels: labels(form.text("labels")),
         },
-        "read" => Verb::Read { read: true },
-        "unread" => Verb::Read { read: false },
+        "read" => Verb::Read {
+            read: true,
+            through: form.text("through").parse().ok().map(Position),
+        },
+        "unread" => Verb::Read {
+            read: false,
+            through: None,
+        },
         _ => return Err("This form is broken: reload the page, and try again.".to_owned()),
     })
 }
@@ -219,7 +226,7 @@ fn until(form: &Form, clock: &Clock) -> Result<When, String> {
         || format!("“{chosen}” is no time to come; for example tomorrow 9:00, friday, 2026-11-27.");
     let moment = match chosen.parse::<jiff::civil::DateTime>() {
         Ok(moment) if chosen.contains('T') => Some(clock.moment(moment)),
-        _ => parse_moment(&chosen.trim().to_lowercase(), clock),
+        _ => moment::parse(chosen, clock.now()),
     };
     moment
         .filter(|moment| !clock.has_begun(moment))

@@ -2,6 +2,7 @@
 //! `data-key` is what the keyboard calls a form, `data-now` that it asks nothing.
 
 use maud::{Markup, html};
+use yoshi_client::moment;
 use yoshi_protocol::limit::COMMENT_BYTES_MAX;
 use yoshi_protocol::{ChangeId, Kind, TaskId};
 
@@ -44,6 +45,22 @@ impl Forms<'_> {
             (self.frame.proof())
             input type="hidden" name="change" value=(change);
             input type="hidden" name="act" value=(act);
+        }
+    }
+
+    /// Notes as read what this page shows, and nothing that has happened since.
+    fn mark_read(&self) -> Markup {
+        let kept = self.kept("read", "through");
+        let through = match kept.is_empty() {
+            true => self.task.changed.to_string(),
+            false => kept.to_owned(),
+        };
+        html! {
+            form method="post" action={ "/task/" (self.id()) "/do" } data-key="m" data-now {
+                (self.hidden("read"))
+                input type="hidden" name="through" value=(through);
+                button.secondary type="submit" { "Mark as read" }
+            }
         }
     }
 
@@ -102,7 +119,7 @@ impl Forms<'_> {
                     @if may.snooze { (self.snooze()) }
                     (self.labels())
                     @if self.task.mine.read { (self.button("unread", "m", "Mark as unread")) }
-                    @else { div data-seen { (self.button("read", "m", "Mark as read")) } }
+                    @else { div data-seen { (self.mark_read()) } }
                 }
             }
         }
@@ -140,7 +157,7 @@ impl Forms<'_> {
                     Kind::Decide => {
                         div.options.choose role="group" aria-label="Choose one" {
                             @for option in options {
-                                button.secondary.option-button type="submit" name="option" value=(option) { (option) }
+                                button.secondary.option-button type="submit" name="option" value=(option) { bdi { (option) } }
                             }
                         }
                         (note("Say why"))
@@ -200,7 +217,7 @@ impl Forms<'_> {
                     button.secondary type="submit" name="until" value=(value) formnovalidate { (words) }
                 }
             }
-            label for="until_own" { "Or until" }
+            label for="until_own" { "Or until" span.hint { " " (clock.zone()) } }
             div.with-button {
                 input #until_own type="datetime-local" name="until_own" value=(self.kept("snooze", "until_own"));
                 button.secondary type="submit" { "Snooze" }
@@ -229,7 +246,7 @@ impl Forms<'_> {
         html! {
             form.stack.talk method="post" action={ "/task/" (self.id()) "/do" } data-key="r" {
                 (self.hidden("comment"))
-                label for="comment-text" { "Comment" span.hint { " Markdown; everybody concerned reads it" } }
+                label for="comment-text" { "Comment" span.hint { " Markdown; everybody concerned reads it; once sent it stays" } }
                 textarea #comment-text name="text" rows="2" required maxlength=(COMMENT_BYTES_MAX) {
                     (self.kept("comment", "text"))
                 }
@@ -253,7 +270,7 @@ fn choices(clock: &Clock) -> Vec<(&'static str, &'static str)> {
         ("in 2 weeks 9:00", "In two weeks"),
     ];
     let to_come = |text: &str| {
-        crate::quick::parse_moment(text, clock).is_some_and(|moment| !clock.has_begun(&moment))
+        moment::parse(text, clock.now()).is_some_and(|moment| !clock.has_begun(&moment))
     };
     all.into_iter().filter(|(text, _)| to_come(text)).collect()
 }

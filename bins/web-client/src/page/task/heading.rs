@@ -15,7 +15,7 @@ pub(super) fn marks(task: &Whole) -> Markup {
             span.status.(word::status_name(task.status)) { (word::status(task.status)) }
             span.kind { (word::kind(new.kind)) }
             (row::importance(new.importance))
-            @for label in new.labels.iter().chain(&task.mine.labels) { span.label { "#" (label) } }
+            @for label in new.labels.iter().chain(&task.mine.labels) { bdi.label { "#" (label) } }
         }
     }
 }

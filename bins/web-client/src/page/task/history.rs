@@ -98,9 +98,10 @@ fn one(frame: &Frame, step: &Step) -> Markup {
 }
 
 /// What happened, in words; and what was said with it.
-fn told(happened: &Happened, clock: &Clock) -> (String, Option<Markup>) {
+fn told(happened: &Happened, clock: &Clock) -> (Markup, Option<Markup>) {
+    let plain = |words: &str| (html! { (words) }, None);
     let change = match happened {
-        Happened::Sent(_) => return ("asked for it".to_owned(), None),
+        Happened::Sent(_) => return plain("asked for it"),
         Happened::Changed(change) => change,
     };
     let whom = |names: &[yoshi_protocol::AccountName], before: &str| match names {
@@ -111,36 +112,36 @@ fn told(happened: &Happened, clock: &Clock) -> (String, Option<Markup>) {
         }
     };
     match &change.verb {
-        Verb::Accept => ("took it on".to_owned(), None),
-        Verb::Decline { reason } => ("declined".to_owned(), quoted(reason)),
-        Verb::Start => ("began".to_owned(), None),
-        Verb::Progress { percent } => (format!("got to {percent} %"), None),
+        Verb::Accept => plain("took it on"),
+        Verb::Decline { reason } => (html! { "declined" }, quoted(reason)),
+        Verb::Start => plain("began"),
+        Verb::Progress { percent } => plain(&format!("got to {percent} %")),
         Verb::Complete(answer) => answered(answer),
-        Verb::Undo => ("took the last step back".to_owned(), None),
-        Verb::Revise(revise) => (format!("changed {}", changed(revise)), None),
+        Verb::Undo => plain("took the last step back"),
+        Verb::Revise(revise) => plain(&format!("changed {}", changed(revise))),
         Verb::Withdraw { reason, recipients } => (
-            format!("withdrew it{}", whom(recipients, "from")),
+            html! { "withdrew it" (whom(recipients, "from")) },
             quoted(reason),
         ),
         Verb::Reopen { reason, recipients } => (
-            format!("asked again{}", whom(recipients, "")),
+            html! { "asked again" (whom(recipients, "")) },
             quoted(reason),
         ),
-        Verb::Remind => ("reminded everybody who is not done".to_owned(), None),
-        Verb::Comment { text } => ("commented".to_owned(), Some(markdown::render(text))),
+        Verb::Remind => plain("reminded everybody who is not done"),
+        Verb::Comment { text } => (html! { "commented" }, Some(markdown::render(text))),
         Verb::Snooze { until: Some(until) } => {
             let until = clock.words(until).words;
-            (format!("put it off until {until}; only you see this"), None)
+            plain(&format!("put it off until {until}; only you see this"))
         }
-        Verb::Snooze { until: None } => ("brought it back; only you see this".to_owned(), None),
+        Verb::Snooze { until: None } => plain("brought it back; only you see this"),
         Verb::Label { labels } if labels.is_empty() => {
-            ("removed all own labels; only you see this".to_owned(), None)
+            plain("removed all own labels; only you see this")
         }
         Verb::Label { labels } => (
-            format!("labelled it #{}; only you see this", labels.join(" #")),
+            html! { "labelled it" @for label in labels { " " bdi { "#" (label) } } "; only you see this" },
             None,
         ),
-        Verb::Read { .. } => ("read it".to_owned(), None),
+        Verb::Read { .. } => plain("read it"),
     }
 }
 
@@ -149,19 +150,21 @@ fn quoted(text: &str) -> Option<Markup> {
 }
 
 /// An answer in words, and what was said with it.
-pub(super) fn answered(answer: &Answer) -> (String, Option<Markup>) {
+pub(super) fn answered(answer: &Answer) -> (Markup, Option<Markup>) {
     match answer {
-        Answer::Done { text } => ("is done".to_owned(), quoted(text)),
-        Answer::Decided { text, option } => (format!("chose “{option}”"), quoted(text)),
-        Answer::Answered { text } => ("answered".to_owned(), quoted(text)),
+        Answer::Done { text } => (html! { "is done" }, quoted(text)),
+        Answer::Decided { text, option } => {
+            (html! { "chose “" bdi { (option) } "”" }, quoted(text))
+        }
+        Answer::Answered { text } => (html! { "answered" }, quoted(text)),
         Answer::Reviewed { text, verdict } => {
             let words = match verdict {
                 Verdict::Approve => "approved it",
                 Verdict::Changes => "asked for changes",
             };
-            (words.to_owned(), quoted(text))
+            (html! { (words) }, quoted(text))
         }
-        Answer::Acknowledged => ("has read it".to_owned(), None),
+        Answer::Acknowledged => (html! { "has read it" }, None),
     }
 }
 
@@ -195,6 +198,16 @@ mod tests {
     use yoshi_protocol::{AccountName, Millis, Position, TaskChange};
 
     use super::*;
+
+    #[test]
+    fn what_others_write_turns_nothing_around() {
+        let answer = Answer::Decided {
+            text: String::new(),
+            option: "\u{202e}<no>".to_owned(),
+        };
+        let (words, _) = answered(&answer);
+        assert_eq!(words.into_string(), "chose “<bdi>\u{202e}&lt;no&gt;</bdi>”");
+    }
 
     #[test]
     fn every_step_stands_on_one_page() {

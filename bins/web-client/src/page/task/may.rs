@@ -2,7 +2,7 @@
 //! only says which forms are worth showing.
 
 use yoshi_client::{AskState, Happened, Step, TaskStatus};
-use yoshi_protocol::{AccountName, Verb};
+use yoshi_protocol::{AccountName, Completion, Verb};
 
 use crate::store::whole::Whole;
 use crate::word;
@@ -41,7 +41,7 @@ impl May {
                 ask.state,
                 AskState::NeedsAction | AskState::Closed | AskState::Withdrawn
             );
-            may.undo = stepped && steps.is_none_or(|steps| has_step_back(steps, me));
+            may.undo = stepped && steps.is_none_or(|steps| has_step_back(steps, task, me));
         }
         may.snooze = may.answer;
         if task.sender == *me {
@@ -49,7 +49,7 @@ impl May {
             may.revise = !cancelled;
             may.withdraw = !over;
             may.remind = task.asks.iter().any(|ask| !word::is_settled(ask.state)) && !cancelled;
-            may.reopen = task.asks.iter().any(|ask| word::is_settled(ask.state));
+            may.reopen = task.asks.iter().any(|ask| is_asked_again(ask.state));
         }
         may
     }
@@ -60,20 +60,43 @@ impl May {
     }
 }
 
+/// Whether somebody with whom it stands so can be asked again. What is closed opens
+/// by itself, once those who have completed it are asked again.
+pub(super) const fn is_asked_again(state: AskState) -> bool {
+    word::is_settled(state) && !matches!(state, AskState::Closed)
+}
+
+/// Whether one answer may be, or have been, enough for all.
+fn is_for_any(steps: &[Step], task: &Whole) -> bool {
+    let turned = |step: &Step| match &step.happened {
+        Happened::Changed(change) => {
+            matches!(&change.verb, Verb::Revise(revise) if revise.completion.is_some())
+        }
+        Happened::Sent(_) => false,
+    };
+    task.new_task.completion == Completion::Any || steps.iter().any(turned)
+}
+
 /// Whether the latest step of somebody stands, and was not decided over since.
-fn has_step_back(steps: &[Step], me: &AccountName) -> bool {
-    let (mut back, mut completed) = (false, false);
+fn has_step_back(steps: &[Step], task: &Whole, me: &AccountName) -> bool {
+    let any = is_for_any(steps, task);
+    // Whether there is a step to take back; whether it leaves nothing to do; whether it completes.
+    let (mut back, mut over, mut completed) = (false, false, false);
     for step in steps {
         let Happened::Changed(change) = &step.happened else {
             continue;
         };
         let mine = step.account == *me;
         match &change.verb {
-            Verb::Accept | Verb::Decline { .. } | Verb::Start | Verb::Progress { .. } if mine => {
-                (back, completed) = (true, false);
+            Verb::Accept | Verb::Start | Verb::Progress { .. } if mine => {
+                (back, over, completed) = (true, false, false);
             }
-            Verb::Complete(_) if mine => (back, completed) = (true, true),
-            Verb::Undo if mine => (back, completed) = (false, false),
+            Verb::Decline { .. } if mine => (back, over, completed) = (true, true, false),
+            Verb::Complete(_) if mine => (back, over, completed) = (true, true, true),
+            Verb::Undo if mine => (back, over, completed) = (false, false, false),
+            // Closed by somebody's answer, and open again since: the steps before are forgotten.
+            Verb::Complete(_) if any && !over => back = false,
+            Verb::Revise(revise) if revise.completion.is_some() && !over => back = false,
             Verb::Revise(revise) if revise.asks_again() && !completed => back = false,
             Verb::Reopen { recipients, .. } | Verb::Withdraw { recipients, .. }
                 if recipients.is_empty() || recipients.contains(me) =>
@@ -146,6 +169,35 @@ mod tests {
         assert_eq!(May::of(&over, &name("ben"), None), May::default());
         let ana = May::of(&over, &name("ana"), None);
         assert!(ana.reopen && !ana.revise && !ana.withdraw && !ana.remind);
+    }
+
+    #[test]
+    fn what_was_closed_and_opened_has_no_step_back() {
+        let mut open = task(AskState::Accepted, TaskStatus::NeedsAction);
+        let done = Answer::Done {
+            text: String::new(),
+        };
+        let steps = [
+            step("ben", Verb::Accept),
+            step("cleo", Verb::Complete(done)),
+            step("cleo", Verb::Undo),
+        ];
+        let undo = |task: &Whole, steps: &[Step]| May::of(task, &name("ben"), Some(steps)).undo;
+        assert!(undo(&open, &steps), "all are to answer");
+        open.new_task.completion = Completion::Any;
+        assert!(undo(&open, &steps[..1]));
+        assert!(!undo(&open, &steps), "closed, and opened again");
+        let again = [&steps[..], &[step("ben", Verb::Start)]].concat();
+        assert!(undo(&open, &again));
+    }
+
+    #[test]
+    fn what_is_closed_is_not_asked_again_alone() {
+        let closed = task(AskState::Closed, TaskStatus::Completed);
+        assert!(!May::of(&closed, &name("ana"), None).reopen);
+        for state in [AskState::Completed, AskState::Declined, AskState::Withdrawn] {
+            assert!(is_asked_again(state), "{state:?}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use yoshi_client::AskState;
 use yoshi_protocol::AccountName;
 
 use super::actions::Forms;
+use super::may;
 use crate::word;
 
 impl Forms<'_> {
@@ -24,7 +25,7 @@ impl Forms<'_> {
             button type="submit" { "Withdraw it" }
         };
         let reopen = html! {
-            (self.whom("reopen", "Who is asked again", word::is_settled))
+            (self.whom("reopen", "Who is asked again", may::is_asked_again))
             (self.text("reopen", "reason", "Why? Those who are asked again read this", 2, true))
             button type="submit" { "Ask again" }
         };

@@ -55,7 +55,6 @@ columns! {
     content: Vec<u8> = "bytea", "content";
     asks: Vec<u8> = "bytea", "asks";
     held_by: String = "text", "string_to_array(held_by, E'\\n')::uuid[]";
-    body: String = "text", "body";
     state: &'static str = "text", "state";
     answered: i16 = "smallint", "answered";
     settled: bool = "boolean", "settled";
@@ -111,7 +110,6 @@ impl Columns {
         self.content.push(cbor::encode(new));
         self.asks.push(cbor::encode(&task.asks));
         self.held_by.push(servers.join("\n"));
-        self.body.push(new.body.clone());
     }
 
     fn push_standing(&mut self, account: &AccountName, task: &Task) {
@@ -166,16 +164,16 @@ pub(super) static PUT: LazyLock<String> = LazyLock::new(|| {
     let arrays = joined(&|index, _, sql, _| format!("${}::{sql}[]", index + 4));
     let replaced = joined(&|_, name, _, _| format!("{name} = EXCLUDED.{name}"));
     [
-        "-- put\nINSERT INTO cached_task AS old (account, received, sent, keywords, ",
+        "-- put\nINSERT INTO cached_task AS old (account, received, sent, ",
         &names,
-        ")\nSELECT $1, $2, $3, concat_ws(' ', sender, recipients, labels, own_labels), ",
+        ")\nSELECT $1, $2, $3, ",
         &made,
         "\nFROM UNNEST(",
         &arrays,
         ") AS new (",
         &names,
         ")\nON CONFLICT (account, id) DO UPDATE SET received = old.received OR EXCLUDED.received, \
-         sent = old.sent OR EXCLUDED.sent, keywords = EXCLUDED.keywords, ",
+         sent = old.sent OR EXCLUDED.sent, ",
         &replaced,
         "\nWHERE EXCLUDED.changed >= old.changed",
     ]

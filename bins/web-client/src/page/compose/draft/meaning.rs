@@ -1,11 +1,11 @@
 //! The task that a form means; or what is wrong with it, for its writer.
 
 use jiff::civil::{Date, DateTime, Time};
+use yoshi_client::moment;
 use yoshi_protocol::{AccountName, Kind, NewTask, TaskId, When};
 
 use super::Draft;
 use crate::clock::Clock;
-use crate::quick::parse_moment;
 use crate::word;
 
 impl Draft {
@@ -135,11 +135,9 @@ fn moment(field: &str, text: &str, clock: &Clock) -> Result<Option<When>, String
     {
         return Ok(Some(clock.moment(moment)));
     }
-    parse_moment(&text.to_lowercase(), clock)
-        .map(Some)
-        .ok_or_else(|| {
-            format!("{field}: “{text}” is no date; for example 2026-11-27, friday, tomorrow 16:00.")
-        })
+    moment::parse(text, clock.now()).map(Some).ok_or_else(|| {
+        format!("{field}: “{text}” is no date; for example 2026-11-27, friday, tomorrow 16:00.")
+    })
 }
 
 /// Labels as people write them: each once, without the mark that people write before them.
