@@ -37,6 +37,17 @@ impl Direct {
         }
     }
 
+    /// The same, to one node of NATS only.
+    ///
+    /// # Panics
+    /// If NATS refuses.
+    pub async fn connect_to(nats: &Nats, node: usize) -> Self {
+        Self {
+            balancer: nats.connect_to(node, User::LoadBalancer).await,
+            operator: nats.connect_to(node, User::Operator).await,
+        }
+    }
+
     /// A page of a person's tasks from one server.
     ///
     /// # Panics

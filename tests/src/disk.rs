@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
-use crate::place::Scratch;
+use crate::scratch::{MOUNT, Scratch};
 
 /// Enough for a small Postgres and its write-ahead log, or a node of NATS.
 const MEBIBYTES: u64 = 320;
@@ -18,6 +18,10 @@ const LOSE_POWER: &str = "\
 import fcntl, os, struct, sys
 fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587D, struct.pack('I', 2))
 ";
+
+/// Processes that were killed may hold it for a moment yet.
+const UNMOUNT: &str = "for try in 1 2 3 4 5 6 7 8 9 10; do \
+    umount \"$1\" 2>/dev/null && exit 0; sleep 0.5; done; umount \"$1\"";
 
 /// A disk, unmounted with the value. Whoever uses it must have ended by then.
 #[derive(Debug)]
@@ -44,8 +48,8 @@ impl Disk {
     }
 
     fn try_new() -> Result<Self, String> {
-        let scratch = Scratch::within(&std::env::temp_dir(), "yoshi-disk");
-        let (image, mount) = (scratch.path().join("image"), scratch.path().join("mount"));
+        let scratch = Scratch::in_temp("disk");
+        let (image, mount) = (scratch.path().join("image"), scratch.path().join(MOUNT));
         fs::create_dir(&mount).expect("a folder can be made");
         // Postgres runs as another user, and must get through.
         fs::set_permissions(scratch.path(), PermissionsExt::from_mode(0o755))
@@ -84,7 +88,7 @@ impl Disk {
     /// # Panics
     /// If somebody still uses it, or the file system cannot be read.
     pub fn restore_power(&self) {
-        run("umount", &[text(&self.mount)]).expect("nobody uses it any more");
+        run("sh", &["-c", UNMOUNT, "sh", text(&self.mount)]).expect("nobody uses it any more");
         self.try_mount().expect("ext4 survives a loss of power");
     }
 

@@ -9,9 +9,10 @@ use std::time::Duration;
 use async_nats::{Client, ConnectOptions};
 
 use crate::eventually;
-use crate::place::{self, Scratch};
+use crate::place;
 use crate::process::{Process, Signal};
 use crate::proxy::Proxy;
+use crate::scratch::Scratch;
 use crate::server;
 
 /// How long nats-server may take to get ready; a cluster elects a leader first.
@@ -291,6 +292,13 @@ impl Nats {
             .map(|(_, proxy)| proxy)
     }
 
+    /// The routes between two nodes, either way, if they are proxied.
+    pub fn routes_between(&self, (one, other): (usize, usize)) -> impl Iterator<Item = &Proxy> {
+        [(one, other), (other, one)]
+            .into_iter()
+            .filter_map(|route| self.routes.get(&route))
+    }
+
     /// Changes a node's copy of a file of `nats/`, for its next start.
     ///
     /// # Panics
@@ -322,6 +330,19 @@ impl Nats {
             .iter()
             .position(|node| node.name == name)
             .unwrap_or_else(|| panic!("no node is called {name}"))
+    }
+
+    /// The node that leads a stream of three copies.
+    ///
+    /// # Errors
+    /// Why none is known.
+    pub async fn leader(&self, stream: &str) -> Result<usize, String> {
+        let operator = async_nats::jetstream::new(self.connect(User::Operator).await);
+        let stream = operator.get_stream(stream).await;
+        let stream = stream.map_err(|error| error.to_string())?;
+        let cluster = stream.cached_info().cluster.as_ref();
+        let leader = cluster.and_then(|cluster| cluster.leader.as_deref());
+        Ok(self.node(leader.ok_or("it has no leader")?))
     }
 
     /// Signals a node.
@@ -356,12 +377,12 @@ impl Nats {
     /// The addresses of all nodes, separated by commas.
     #[must_use]
     pub fn urls(&self) -> String {
-        let urls: Vec<_> = self
-            .nodes
-            .iter()
-            .map(|node| format!("nats://127.0.0.1:{}", node.port))
-            .collect();
+        let urls: Vec<_> = (0..self.nodes.len()).map(|index| self.url(index)).collect();
         urls.join(",")
+    }
+
+    fn url(&self, index: usize) -> String {
+        format!("nats://127.0.0.1:{}", self.nodes[index].port)
     }
 
     /// The password of every user.
@@ -389,10 +410,23 @@ impl Nats {
     /// # Panics
     /// If NATS refuses.
     pub async fn connect_with(&self, user: User, options: ConnectOptions) -> Client {
-        let servers: Vec<async_nats::ServerAddr> = self
-            .urls()
-            .split(',')
-            .map(|url| url.parse().expect("it is an address"))
+        let nodes: Vec<_> = (0..self.nodes.len()).collect();
+        self.connect_among(&nodes, user, options).await
+    }
+
+    /// Connects as a user to one node, and to no other when that is gone.
+    ///
+    /// # Panics
+    /// If NATS refuses.
+    pub async fn connect_to(&self, index: usize, user: User) -> Client {
+        self.connect_among(&[index], user, ConnectOptions::new())
+            .await
+    }
+
+    async fn connect_among(&self, nodes: &[usize], user: User, options: ConnectOptions) -> Client {
+        let servers: Vec<async_nats::ServerAddr> = nodes
+            .iter()
+            .map(|index| self.url(*index).parse().expect("it is an address"))
             .collect();
         options
             .user_and_password(user.name().to_owned(), self.password.clone())

@@ -37,6 +37,16 @@ impl Person {
         }
     }
 
+    /// Registers several people, all at once.
+    ///
+    /// # Panics
+    /// If one is refused.
+    pub async fn register_all<const N: usize>(client: &Client, prefixes: [&str; N]) -> [Self; N] {
+        let registered = prefixes.map(|prefix| Self::register(client, prefix));
+        let registered = futures::future::join_all(registered).await;
+        registered.try_into().expect("there are as many as before")
+    }
+
     /// The password as a credential.
     #[must_use]
     pub fn by_password(&self) -> Credential {

@@ -1,11 +1,8 @@
-//! Where things are: the programs that tests run, and the directories that
-//! they write to.
+//! Where things are: the programs that tests run, and the folder that they write to.
 
 use std::env;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-
-use tempfile::TempDir;
 
 /// The folder of the workspace.
 #[must_use]
@@ -26,6 +23,11 @@ fn built() -> PathBuf {
     } else {
         folder.to_owned()
     }
+}
+
+/// The folder for what tests write, in `target`.
+pub(crate) fn scratch() -> PathBuf {
+    built().parent().expect("target holds debug").join("tmp")
 }
 
 /// One of our binaries.
@@ -106,56 +108,4 @@ pub fn free_port() -> u16 {
 #[must_use]
 pub fn secret() -> String {
     uuid::Uuid::new_v4().simple().to_string()
-}
-
-/// A folder that goes away with the value, unless the test fails: then it
-/// stays, and standard error says where.
-#[derive(Debug)]
-pub struct Scratch(TempDir);
-
-impl Scratch {
-    /// A new folder in `target/tmp`.
-    ///
-    /// # Panics
-    /// If it cannot be made.
-    #[must_use]
-    pub fn new(name: &str) -> Self {
-        let parent = built().parent().expect("target holds debug").join("tmp");
-        std::fs::create_dir_all(&parent).expect("target can be written to");
-        Self::within(&parent, name)
-    }
-
-    /// A new folder in another one.
-    ///
-    /// # Panics
-    /// If it cannot be made.
-    #[must_use]
-    pub fn within(parent: &Path, name: &str) -> Self {
-        Self(
-            tempfile::Builder::new()
-                .prefix(&format!("{name}-"))
-                .tempdir_in(parent)
-                .expect("a folder for the test can be made"),
-        )
-    }
-
-    /// Where it is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    /// Leaves it for a look.
-    pub fn keep(&mut self) {
-        self.0.disable_cleanup(true);
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.keep();
-            eprintln!("kept for a look: {}", self.path().display());
-        }
-    }
 }

@@ -13,8 +13,9 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
-use crate::place::{self, Scratch};
+use crate::place;
 use crate::process::{Process, Signal};
+use crate::scratch::Scratch;
 
 /// How long Postgres may take to get ready.
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -35,7 +36,10 @@ pub struct Postgres {
     data: PathBuf,
     owner: Option<Owner>,
     options: Vec<&'static str>,
+    /// What its user must reach.
     scratch: Scratch,
+    /// What is worth a look when a test fails.
+    logs: Scratch,
 }
 
 /// What an instance of few connections and little data runs with, several of
@@ -104,9 +108,10 @@ impl Postgres {
         // Another user must reach it, and the project may lie below a folder
         // that only root may enter.
         let scratch = match owner {
-            Some(_) => Scratch::within(&std::env::temp_dir(), "yoshi-postgres"),
-            None => Scratch::new("postgres"),
+            Some(_) => Scratch::in_temp("postgres"),
+            None => Scratch::in_target("postgres"),
         };
+        let logs = Scratch::new("postgres-logs");
         let data = ground.unwrap_or(scratch.path()).join("data");
         let password = place::secret();
         std::fs::create_dir(&data).expect("a folder can be made");
@@ -122,7 +127,7 @@ impl Postgres {
         initialize(
             &data,
             &password_file,
-            &scratch.path().join("initdb.log"),
+            &logs.path().join("initdb.log"),
             owner,
             ground.is_some(),
         )
@@ -136,6 +141,7 @@ impl Postgres {
             owner,
             options: options.to_vec(),
             scratch,
+            logs,
         };
         postgres.run_again();
         postgres.ready().await;
@@ -154,7 +160,7 @@ impl Postgres {
         for option in fixed.iter().chain(&self.options) {
             command.args(["-c", option]);
         }
-        let log = self.scratch.path().join("log");
+        let log = self.logs.path().join("log");
         self.process = Some(Process::start("postgres", &mut command, &log));
     }
 
@@ -218,7 +224,7 @@ impl Postgres {
 
     /// Leaves its log for a look.
     pub fn keep(&mut self) {
-        self.scratch.keep();
+        self.logs.keep();
     }
 
     /// A fresh database, with a role that owns it and nothing else.

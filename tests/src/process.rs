@@ -95,9 +95,19 @@ impl Process {
         if self.ended().is_some() {
             return;
         }
-        send(self.child.id(), signal);
-        // After itself: one that is paused or dead starts no more of them.
-        for id in children(self.child.id()) {
+        // Itself first, so that it starts no more of them. One that is to die is halted
+        // before: nobody could find the children of the dead.
+        let id = self.child.id();
+        let first = match signal {
+            Signal::Kill => Signal::Pause,
+            other => other,
+        };
+        send(id, first);
+        let children = children(id);
+        if signal != first {
+            send(id, signal);
+        }
+        for id in children {
             // A child that is paused would outlive a test program that is killed.
             match signal {
                 Signal::Pause => WATCHDOG.tell("add", id),
@@ -243,7 +253,7 @@ impl Watchdog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::place::Scratch;
+    use crate::scratch::Scratch;
 
     #[tokio::test]
     async fn a_process_ends_with_its_value() {
@@ -258,5 +268,29 @@ mod tests {
         let mut process = Process::start("sleep", Command::new("sleep").arg("60"), &log);
         process.signal(Signal::Terminate);
         assert!(!process.end(Duration::from_secs(5)).await.success());
+    }
+
+    #[tokio::test]
+    async fn what_is_killed_with_all_its_children_leaves_none() {
+        let scratch = Scratch::new("process");
+        let mut parent = Command::new("sh");
+        parent.args(["-c", "for n in 1 2 3 4 5; do sleep 60 & done; wait"]);
+        let mut parent = Process::start("sh", &mut parent, &scratch.path().join("log"));
+        let id = parent.id();
+        let started = eventually("it has children", Duration::from_secs(5), async || {
+            let children = children(id);
+            (children.len() == 5).then_some(children).ok_or("not yet")
+        })
+        .await;
+        parent.signal_all(Signal::Kill);
+        assert!(!parent.end(Duration::from_secs(5)).await.success());
+        eventually("none is left", Duration::from_secs(5), async || {
+            let is_left = |id: &&u32| status(**id, "State:").is_some_and(|it| !it.starts_with('Z'));
+            started
+                .iter()
+                .find(is_left)
+                .map_or(Ok(()), |id| Err(format!("{id} is")))
+        })
+        .await;
     }
 }

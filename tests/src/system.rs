@@ -12,9 +12,9 @@ use yoshi_protocol::ServerId;
 use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::nats::{Ground, Nats, User};
-use crate::place::Scratch;
 use crate::postgres::{Database, Postgres};
 use crate::proxy::Proxy;
+use crate::scratch::Scratch;
 use crate::server::Server;
 
 pub use settings::SystemSettings;

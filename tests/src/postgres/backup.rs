@@ -33,7 +33,7 @@ impl Postgres {
             .args(["-U", SUPERUSER, "-w", "-X", "stream", "-c", "fast", "-D"])
             .arg(&backup)
             .env("PGPASSWORD", &self.password);
-        let log = self.scratch.path().join("backup.log");
+        let log = self.logs.path().join("backup.log");
         let mut process = Process::start("pg_basebackup", &mut command, &log);
         let status = process.end(BACKUP_WITHIN).await;
         assert!(status.success(), "pg_basebackup: {}", process.log_end());

@@ -33,6 +33,19 @@ pub struct SystemSettings {
     pub clocks: bool,
 }
 
+impl SystemSettings {
+    /// One server of each kind.
+    #[must_use]
+    pub fn single() -> Self {
+        Self {
+            load_balancers: 1,
+            message_servers: 1,
+            registration_servers: 1,
+            ..Self::default()
+        }
+    }
+}
+
 impl Default for SystemSettings {
     fn default() -> Self {
         Self {

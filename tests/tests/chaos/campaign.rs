@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use futures::FutureExt;
-use yoshi_tests::place::Scratch;
+use yoshi_tests::scratch::Scratch;
 
 use crate::fault::Fault;
 use crate::plan::{Order, Plan, Timeouts};

@@ -7,6 +7,7 @@ mod accounts;
 mod homes;
 mod polls;
 mod sends;
+mod sides;
 #[cfg(test)]
 mod tests;
 
@@ -54,6 +55,7 @@ pub(crate) fn check(records: &[Record], rest: &Rest) -> Vec<Violation> {
     polls::check(records, &sends, rest, &mut found);
     accounts::check(records, rest, &mut found);
     homes::check(rest, &mut found);
+    sides::check(records, rest, &mut found);
     for text in &rest.unreachable {
         let text = format!("out of reach: {text}");
         found.push(Violation::new("I1", Harm::Lost, text));

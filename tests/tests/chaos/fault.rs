@@ -5,6 +5,7 @@ mod clocks;
 mod databases;
 mod inject;
 mod links;
+mod side;
 mod targets;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 pub(crate) use inject::Injected;
+pub(crate) use side::Side;
 pub(crate) use targets::choose;
 
 macro_rules! faults {
@@ -83,6 +85,13 @@ faults! {
     HangPostgres = "hang-postgres";
     /// Nothing passes between one node of NATS and all others, and servers.
     IsolateNats = "isolate-nats";
+    /// Nothing passes between two nodes of NATS, which both reach the third.
+    CutRoute = "cut-route";
+    /// The node that leads the log of tasks is cut off from the others, and with it one
+    /// server of each kind, a quarter of the workers, and a reader.
+    IsolateLeader = "isolate-leader";
+    /// Any node is cut off with such a side, for so long that its servers queue.
+    IsolateMinority = "isolate-minority";
     /// One message server's wall clock is an hour ahead and fast.
     SkewMs = "skew-ms";
     /// The registration servers' wall clocks are hours ahead, each by another time, and one is fast.
@@ -170,9 +179,17 @@ impl Fault {
             | Self::KillNatsAll
             | Self::PauseNats
             | Self::IsolateNats
+            | Self::CutRoute
             | Self::FullNats
             | Self::PowerNats => &[Part::Nodes],
             Self::PowerAll => &[Part::MessageServers, Part::Nodes],
+            Self::IsolateLeader | Self::IsolateMinority => &[
+                Part::MessageServers,
+                Part::RegistrationServers,
+                Part::LoadBalancers,
+                Part::Nodes,
+                Part::Clients,
+            ],
             Self::SkewMs | Self::SkewRs | Self::SkewLb | Self::JumpAll => &[Part::Clocks],
             Self::IsolateClients | Self::IsolateHalf | Self::CutHalf => &[Part::Clients],
             _ => &[Part::MessageServers],

@@ -61,7 +61,7 @@ pub(crate) enum Outcome {
         hash: String,
     },
     /// A task waits in one server's outbox.
-    Queued,
+    Queued { server: String },
     /// A page of tasks.
     Page {
         tasks: Vec<Seen>,
@@ -82,14 +82,14 @@ impl Outcome {
     pub(crate) fn is_ok(&self) -> bool {
         match self {
             Self::Done | Self::Accounted { .. } | Self::Page { .. } | Self::Both { .. } => true,
-            Self::Pending | Self::Queued | Self::Fail { .. } | Self::Unknown { .. } => false,
+            Self::Pending | Self::Queued { .. } | Self::Fail { .. } | Self::Unknown { .. } => false,
         }
     }
 
     fn word(&self) -> &'static str {
         match self {
             Self::Fail { .. } => "fail",
-            Self::Pending | Self::Queued | Self::Unknown { .. } => "info",
+            Self::Pending | Self::Queued { .. } | Self::Unknown { .. } => "info",
             _ => "ok",
         }
     }
@@ -237,6 +237,26 @@ impl History {
             accounted && (from..to).contains(&record.ended)
         };
         inner.records.iter().filter(within).count()
+    }
+
+    /// When the first send was accounted for after a moment.
+    pub(crate) fn first_accounted(&self, after: Duration) -> Option<Duration> {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let accounted = inner.records.iter().filter(|record| {
+            record.ended > after && matches!(record.outcome, Outcome::Accounted { .. })
+        });
+        accounted.map(|record| record.ended).min()
+    }
+
+    /// How many sends of these processes were queued between two moments.
+    pub(crate) fn queued_within(&self, processes: &[u32], from: Duration, to: Duration) -> usize {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let queued = inner.records.iter().filter(|record| {
+            processes.contains(&record.process)
+                && (from..to).contains(&record.ended)
+                && matches!(record.outcome, Outcome::Queued { .. })
+        });
+        queued.count()
     }
 
     /// Everything so far.

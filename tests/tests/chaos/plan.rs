@@ -222,6 +222,12 @@ const DEFAULTS_LASTS_MIN: Duration = Duration::from_secs(40);
 const DEFAULTS_LASTS_MAX: Duration = Duration::from_secs(70);
 /// What a fault that changes, or that has to be written to, lasts at least.
 const CHANGING_LASTS_MIN: Duration = Duration::from_secs(5);
+/// What a fault lasts at least that cuts a leader off: 4 to 9 s pass until there is another.
+const LEADER_LASTS_MIN: Duration = Duration::from_secs(16);
+/// And one under which a side is to queue: its node has to notice, then its servers wait for 10 s.
+const QUEUEING_LASTS_MIN: Duration = Duration::from_secs(26);
+/// How much longer either may last.
+const SIDE_LASTS_MORE: Duration = Duration::from_secs(8);
 /// When a second fault comes at the latest, as a share of what the first one lasts.
 const AFTER_SHARE_MAX: f64 = 0.7;
 /// About how long healing takes.
@@ -234,11 +240,18 @@ fn length(fault: Fault, random: &mut SmallRng, lengths: Range<Duration>) -> Dura
         // A flap has to come and go; a full disk has to be written to; so has a clock to be read.
         Fault::FlapMs | Fault::FullPostgres | Fault::FullNats => CHANGING_LASTS_MIN,
         Fault::SkewMs | Fault::SkewRs | Fault::SkewLb | Fault::JumpAll => CHANGING_LASTS_MIN,
+        // The others elect a leader, and go on, before it ends.
+        Fault::IsolateLeader => LEADER_LASTS_MIN,
+        Fault::IsolateMinority => QUEUEING_LASTS_MIN,
         _ => lengths.start,
     };
     let min = min.max(lengths.start);
     let millis = |length: Duration| u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
-    Duration::from_millis(random.random_range(millis(min)..=millis(lengths.end.max(min))))
+    let max = match fault {
+        Fault::IsolateLeader | Fault::IsolateMinority => min + SIDE_LASTS_MORE,
+        _ => lengths.end.max(min),
+    };
+    Duration::from_millis(random.random_range(millis(min)..=millis(max)))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ mod search {
 
     use futures::FutureExt;
     use yoshi_planted::Fault as Planted;
-    use yoshi_tests::place::Scratch;
+    use yoshi_tests::scratch::Scratch;
 
     use crate::campaign::{any_seed, block_on, chosen_faults, variable};
     use crate::fault::Fault;

@@ -96,6 +96,23 @@ pub(crate) async fn read(
     rest
 }
 
+/// Waits until nothing waits in any outbox, or the time is up: what was queued and is
+/// not in by then is missed in the lists.
+pub(crate) async fn outboxes_empty(system: &System, until: Instant) {
+    const WAITING: &str = "SELECT count(*) FROM outbox WHERE refused IS NULL";
+    loop {
+        let mut empty = true;
+        for name in MESSAGE_SERVERS {
+            let rows = system.database(name).try_rows(WAITING).await;
+            empty &= rows.is_ok_and(|rows| rows[0].get::<_, i64>(0) == 0);
+        }
+        if empty || Instant::now() > until {
+            return;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
 /// How long after a moment these databases are equal; none if they are not in time.
 async fn equal_after(
     system: &System,

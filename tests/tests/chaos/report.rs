@@ -76,6 +76,7 @@ impl Report {
                 fault,
                 targets,
                 shown,
+                side: _,
             } in bites
             {
                 let shown = shown.as_ref().unwrap_or_else(|reason| reason);

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::fault::Side;
 use crate::history::Seen;
 
 /// The whole system at rest.
@@ -23,6 +24,8 @@ pub(crate) struct Rest {
     pub(crate) accounts_equal: Option<Duration>,
     /// A server's database was set back, and with it what it had queued alone.
     pub(crate) wiped: bool,
+    /// Workers that were on a side without a quorum, and when.
+    pub(crate) sides: Vec<Side>,
     /// What the system had not shown when its time was up, though it was asked
     /// again and again: what was acknowledged there is out of reach for good, as
     /// far as anybody can tell.

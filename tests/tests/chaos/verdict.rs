@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::checker::{Harm, Violation};
-use crate::fault::Fault;
+use crate::fault::{Fault, Side};
 use crate::history::{Outcome, Record};
 use crate::run::WORKERS;
 
@@ -18,6 +18,8 @@ const OK_SHARE_MIN: f64 = 0.9;
 pub(crate) struct Bite {
     pub(crate) fault: Fault,
     pub(crate) targets: String,
+    /// Which workers it left without a quorum, if it did.
+    pub(crate) side: Option<Side>,
     /// What shows that it did something, or that nothing does.
     pub(crate) shown: Result<String, String>,
 }

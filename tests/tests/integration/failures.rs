@@ -3,13 +3,18 @@
 mod beginning;
 mod degraded;
 mod draining;
+mod empty_server;
 mod fork;
 pub(crate) mod joining;
 mod lost_log;
 mod message_server;
 mod nats_node;
+mod older_bucket;
+mod parted_log;
 mod registration_server;
 mod regrown_log;
 mod senders;
+mod silent;
+mod two_resyncs;
 mod unreadable;
 mod unsafe_ground;

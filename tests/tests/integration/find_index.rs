@@ -82,15 +82,12 @@ async fn filled(system: &System) -> Vec<String> {
 #[tokio::test]
 async fn an_index_that_was_emptied_fills_itself() {
     let settings = SystemSettings {
-        load_balancers: 1,
         message_servers: 2,
-        registration_servers: 1,
-        ..SystemSettings::default()
+        ..SystemSettings::single()
     };
     let mut system = System::start(settings).await;
     let client = system.client().await;
-    let ana = Person::register(&client, "ana").await;
-    let ben = Person::register(&client, "ben").await;
+    let [ana, ben] = Person::register_all(&client, ["ana", "ben"]).await;
     // Right after each send it is found.
     for number in 1..=TASKS {
         let receipt = ana.send(&client, &format!("ship {number}"), &[&ben]).await;
@@ -218,8 +215,7 @@ async fn ten_thousand_tasks_are_searched_quickly() {
     const LOADS: usize = 50;
     let system = System::start(SystemSettings::default()).await;
     let client = system.client().await;
-    let ana = Person::register(&client, "ana").await;
-    let ben = Person::register(&client, "ben").await;
+    let [ana, ben] = Person::register_all(&client, ["ana", "ben"]).await;
     fill(&client, [&ana, &ben], MANY).await;
     let inbox = first_page(&client, &ben, Filter::default()).await;
     for task in inbox.tasks.iter().take(3) {

@@ -30,16 +30,10 @@ $$";
 
 #[tokio::test]
 async fn a_poll_shows_a_task_as_it_stood_at_one_moment() {
-    let settings = SystemSettings {
-        load_balancers: 1,
-        message_servers: 1,
-        registration_servers: 1,
-        ..SystemSettings::default()
-    };
+    let settings = SystemSettings::single();
     let system = System::start(settings).await;
     let client = system.client().await;
-    let ana = Person::register(&client, "ana").await;
-    let ben = Person::register(&client, "ben").await;
+    let [ana, ben] = Person::register_all(&client, ["ana", "ben"]).await;
     ana.send(&client, "Ship 1.2", &[&ben]).await;
     let stands = async || {
         let tasks = ana.read(&client, View::Sent, 10).await;

@@ -57,10 +57,11 @@ impl Listener {
             "yoshi.v1.ms.<id>.accounted.<life>",
             "yoshi.v1.rs.<id>.accounted.<life>",
         ];
-        // OUTBOX_TO_HOME needs a NATS that has lost its quorum: `failures::degraded`.
+        // OUTBOX_TO_HOME needs a NATS that has lost its quorum: `failures::degraded`;
+        // STALE_HOME a bucket of an older state: `failures::older_bucket`.
         let opcodes = Opcode::ALL
             .into_iter()
-            .filter(|opcode| *opcode != Opcode::OutboxToHome);
+            .filter(|opcode| !matches!(opcode, Opcode::OutboxToHome | Opcode::StaleHome));
         let patterns = opcodes
             .map(|opcode| (opcode.name(), subject::pattern(opcode)))
             .chain(further.map(|pattern| ("accounted for", pattern)));
@@ -74,8 +75,7 @@ impl Listener {
 /// What clients and operators can ask.
 async fn ask_everything(system: &System) {
     let (client, operator) = (system.client().await, system.operator().await);
-    let ana = Person::register(&client, "ana").await;
-    let ben = Person::register(&client, "ben").await;
+    let [ana, ben] = Person::register_all(&client, ["ana", "ben"]).await;
     // More blocks than the streams keep: who comes later must ask a neighbour.
     for number in 1..=12 {
         let receipt = ana.send(&client, "listen", &[&ben]).await;

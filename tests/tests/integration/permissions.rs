@@ -212,6 +212,7 @@ async fn a_client_reaches_its_one_service_and_nothing_else() {
         subject::MS_PING.to_owned(),
         subject::LB_QUERY_MS.to_owned(),
         subject::LB_DESTROY_MS.to_owned(),
+        subject::LB_STALE_HOME.to_owned(),
         subject::NATS_STATUS.to_owned(),
         "yoshi.v1.reply.a.b".to_owned(),
         "_R_.a.b".to_owned(),
@@ -294,6 +295,8 @@ async fn a_load_balancer_forwards_and_adds_nothing_to_the_logs() {
     assert!(!balancer.may_publish(&subject::block(Role::Ms, id)).await);
     assert!(!balancer.may_publish("$KV.yoshi-registration.primary").await);
     assert!(!balancer.may_publish(subject::NATS_STATUS).await);
+    assert!(balancer.may_subscribe(subject::LB_STALE_HOME).await);
+    assert!(!balancer.may_publish(subject::LB_STALE_HOME).await);
     assert!(
         !balancer.may_subscribe(subject::CLIENT_ALL).await,
         "outside of the queue group"
@@ -315,6 +318,7 @@ async fn a_message_server_can_hurt_no_stream() {
         subject::accounted(Role::Ms, id, Incarnation::random()),
         subject::rs(id, RsVerb::Auth),
         subject::rs(id, RsVerb::LookupAccounts),
+        subject::LB_STALE_HOME.to_owned(),
         subject::NATS_STATUS.to_owned(),
     ] {
         assert!(message_server.may_publish(&subject).await, "{subject}");

@@ -56,7 +56,7 @@ impl Sends {
                 refused: true,
             });
             send.refused &= matches!(record.outcome, Outcome::Fail { .. });
-            send.queued |= record.outcome == Outcome::Queued;
+            send.queued |= matches!(record.outcome, Outcome::Queued { .. });
             let Outcome::Accounted {
                 number,
                 position,

@@ -1,6 +1,7 @@
 //! Histories that break one promise each: a checker that does not see them proves nothing.
 
 mod accounts;
+mod sides;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -39,6 +40,12 @@ fn accounted(number: u64) -> Outcome {
         number,
         position: number * 1_024,
         hash: format!("hash {number}"),
+    }
+}
+
+fn queued() -> Outcome {
+    Outcome::Queued {
+        server: "ms1".into(),
     }
 }
 
@@ -192,7 +199,7 @@ fn i1_a_lost_task() {
         }
     });
     // Queued by one server, and never let in.
-    let queue = |good: &mut Good| good.records[6].outcome = Outcome::Queued;
+    let queue = |good: &mut Good| good.records[6].outcome = queued();
     finds("I1", Harm::Lost, queue);
     let wiped = spoiled(|good| {
         queue(good);

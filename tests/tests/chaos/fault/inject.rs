@@ -1,6 +1,7 @@
 //! Injecting a fault, looking whether it bit, and healing it.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use yoshi_protocol::Password;
@@ -9,10 +10,11 @@ use yoshi_tests::process::{Process, Signal};
 use yoshi_tests::{Clock, Link, System};
 
 use super::clocks::Jump;
-use super::links::{broken, node, touched};
+use super::links::{expect_node, hurt, node, touched};
+use super::side::{self, Closed, Reader, Side};
 use super::{Fault, Flap, Step, clocks, databases};
 use crate::history::{Call, History, Outcome};
-use crate::worker::done;
+use crate::worker::{Shared, done};
 
 /// How long a flapping link stays as it is.
 const FLAP: Duration = Duration::from_millis(1_500);
@@ -35,6 +37,7 @@ pub(crate) struct Injected {
     /// What a database lost, or that it lost nothing.
     set_back: Option<Result<String, String>>,
     flap: Option<Flap>,
+    side: Option<Closed>,
     jump: Option<Jump>,
 }
 
@@ -44,7 +47,7 @@ impl Injected {
         step: Step,
         targets: Vec<String>,
         system: &mut System,
-        history: &History,
+        shared: &Arc<Shared>,
     ) -> Self {
         let mut injected = Self {
             fault: step.fault,
@@ -55,11 +58,13 @@ impl Injected {
             acknowledged: true,
             set_back: None,
             flap: None,
+            side: None,
             jump: (step.fault == Fault::JumpAll).then(Jump::begin),
         };
         if step.fault == Fault::KillRsAfterAck {
-            injected.acknowledged = create_account(system, history).await;
+            injected.acknowledged = create_account(system, &shared.history).await;
         }
+        injected.break_links(system, shared).await;
         for target in injected.targets.clone() {
             injected.hit(system, &target).await;
         }
@@ -105,6 +110,7 @@ impl Injected {
                 self.kill_server(system, target);
                 self.set_back = Some(databases::restore(system, target).await);
             }
+            // Their links are broken.
             Fault::IsolateMs
             | Fault::MuteMs
             | Fault::DeafMs
@@ -116,18 +122,34 @@ impl Injected {
             | Fault::IsolateNats
             | Fault::IsolateClients
             | Fault::IsolateHalf
-            | Fault::CutHalf => {
-                let link = broken(self.fault).unwrap_or(Link::WHOLE);
-                for proxy in touched(system, self.fault, target) {
-                    self.before += proxy.count().slowed + proxy.count().cut;
-                    proxy.set(link);
-                }
-                self.flap = (self.fault == Fault::FlapMs).then(|| Flap {
-                    changed: Instant::now(),
-                    held: true,
-                });
-            }
+            | Fault::CutHalf
+            | Fault::CutRoute
+            | Fault::IsolateLeader
+            | Fault::IsolateMinority => {}
         }
+    }
+
+    /// Breaks the links that the fault touches, if it touches any.
+    async fn break_links(&mut self, system: &System, shared: &Arc<Shared>) {
+        let reader = match self.fault {
+            Fault::IsolateLeader => Some(Reader::begin(system, &self.targets, shared).await),
+            _ => None,
+        };
+        let links = touched(system, self.fault, &self.targets);
+        self.before = hurt(&links);
+        for (proxy, link) in links {
+            proxy.set(link);
+        }
+        self.side = side::is_of(self.fault).then(|| Closed::now(&self.targets, shared, reader));
+        self.flap = (self.fault == Fault::FlapMs).then(|| Flap {
+            changed: Instant::now(),
+            held: true,
+        });
+    }
+
+    /// Whose side it has made, until now.
+    pub(crate) fn side(&self, shared: &Shared) -> Option<Side> {
+        Some(self.side.as_ref()?.until_now(shared))
     }
 
     /// Lets a fault that changes go on.
@@ -146,25 +168,26 @@ impl Injected {
             held: !flap.held,
         };
         let link = if flap.held { Link::HELD } else { Link::WHOLE };
-        for target in &self.targets {
-            for proxy in touched(system, self.fault, target) {
-                proxy.set(link);
-            }
+        for (proxy, _) in touched(system, self.fault, &self.targets) {
+            proxy.set(link);
         }
     }
 
     /// What shows that it did something; an error if nothing does. Asked right before healing.
-    pub(crate) async fn bite(&self, system: &mut System) -> Result<String, String> {
-        if broken(self.fault).is_some() {
-            let mut now = 0;
-            for target in &self.targets {
-                for proxy in touched(system, self.fault, target) {
-                    now += proxy.count().slowed + proxy.count().cut;
-                }
-            }
-            return match now.saturating_sub(self.before) {
-                0 => Err("nothing was held, late or cut".to_owned()),
-                count => Ok(format!("{count} bytes or connections held, late or cut")),
+    pub(crate) async fn bite(
+        &mut self,
+        system: &mut System,
+        shared: &Shared,
+    ) -> Result<String, String> {
+        let links = touched(system, self.fault, &self.targets);
+        if !links.is_empty() {
+            let shown = match hurt(&links).saturating_sub(self.before) {
+                0 => return Err("nothing was held, late or cut".to_owned()),
+                count => format!("{count} bytes or connections held, late or cut"),
+            };
+            return match &mut self.side {
+                None => Ok(shown),
+                Some(side) => Ok(format!("{shown}, {}", side.bite(shared).await?)),
             };
         }
         match self.fault {
@@ -203,13 +226,14 @@ impl Injected {
 
     /// Undoes it: what is started need not be ready yet.
     pub(crate) async fn heal(self, system: &mut System) {
+        let links = touched(system, self.fault, &self.targets);
+        for (proxy, _) in &links {
+            proxy.set(Link::WHOLE);
+        }
+        if !links.is_empty() {
+            return;
+        }
         for target in &self.targets {
-            if broken(self.fault).is_some() {
-                for proxy in touched(system, self.fault, target) {
-                    proxy.set(Link::WHOLE);
-                }
-                continue;
-            }
             match self.fault {
                 Fault::KillPostgres | Fault::KillRsPostgres => system.postgres(target).run_again(),
                 Fault::KillNats | Fault::KillNatsTwo | Fault::KillNatsAll => {
@@ -298,8 +322,4 @@ fn gone(ids: &[u32]) -> Result<String, String> {
         None if ids.is_empty() => Err("no process was hit".to_owned()),
         None => Ok(format!("processes {ids:?} are gone")),
     }
-}
-
-fn expect_node(target: &str) -> usize {
-    node(target).expect("the fault hits nodes")
 }

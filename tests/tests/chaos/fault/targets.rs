@@ -3,17 +3,22 @@
 use std::time::Duration;
 
 use yoshi_protocol::message::roster::NewPrimReg;
+use yoshi_protocol::subject::TASKS_STREAM;
 use yoshi_tests::{System, eventually};
 
-use super::{Fault, Step};
+use super::{Fault, Step, side};
 use crate::run::CLIENTS;
 
 /// How long may pass until the load balancers know a primary.
 const PRIMARY_WITHIN: Duration = Duration::from_secs(40);
+/// The same until the log of tasks has a leader.
+const LEADER_WITHIN: Duration = Duration::from_secs(20);
+/// How many sides there are beside one node.
+const SIDES: u64 = 3 * 2 * 3 * 4;
 
-const MESSAGE_SERVERS: [&str; 3] = ["ms1", "ms2", "ms3"];
-const REGISTRATION_SERVERS: [&str; 3] = ["rs1", "rs2", "rs3"];
-const LOAD_BALANCERS: [&str; 2] = ["lb1", "lb2"];
+pub(super) const MESSAGE_SERVERS: [&str; 3] = ["ms1", "ms2", "ms3"];
+pub(super) const REGISTRATION_SERVERS: [&str; 3] = ["rs1", "rs2", "rs3"];
+pub(super) const LOAD_BALANCERS: [&str; 2] = ["lb1", "lb2"];
 pub(super) const NODES: usize = 3;
 
 /// Whom the faults of a phase hit: different ones, as far as there are any.
@@ -64,7 +69,9 @@ async fn hit_by(step: Step, system: &System) -> Vec<String> {
         | Fault::IsolateNats
         | Fault::FullNats
         | Fault::PowerNats => vec![node(0)],
-        Fault::KillNatsTwo => vec![node(0), node(1)],
+        Fault::CutRoute | Fault::KillNatsTwo => vec![node(0), node(1)],
+        Fault::IsolateLeader => side::members(leader(system).await, step.target),
+        Fault::IsolateMinority => side::members(index(NODES, step.target / SIDES), step.target),
         Fault::KillNatsAll => vec![node(0), node(1), node(2)],
         Fault::PowerAll => {
             let mut targets: Vec<String> = all(&MESSAGE_SERVERS);
@@ -76,12 +83,18 @@ async fn hit_by(step: Step, system: &System) -> Vec<String> {
 }
 
 /// One of them, chosen by a number.
-fn one<'a>(names: &[&'a str], target: u64) -> &'a str {
+pub(super) fn one<'a>(names: &[&'a str], target: u64) -> &'a str {
     names[index(names.len(), target)]
 }
 
 fn index(count: usize, target: u64) -> usize {
     usize::try_from(target % count as u64).expect("it is below the count")
+}
+
+/// The node that leads the log of tasks.
+async fn leader(system: &System) -> usize {
+    let leader = async || system.nats.leader(TASKS_STREAM).await;
+    eventually("the log has a leader", LEADER_WITHIN, leader).await
 }
 
 /// The name of the primary registration server.

@@ -1,14 +1,15 @@
 //! The faults of one phase: each is injected at its time, and heals when its own is over.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use tokio::time::Instant;
 use yoshi_tests::System;
 
 use super::supervise::Supervisor;
 use crate::fault::{Fault, Injected, Step, choose};
-use crate::history::History;
 use crate::verdict::Bite;
+use crate::worker::Shared;
 
 /// A fault at work.
 pub(super) struct AtWork {
@@ -24,8 +25,9 @@ pub(super) async fn phase(
     steps: &[Step],
     system: &mut System,
     supervisor: &mut Supervisor,
-    history: &History,
+    shared: &Arc<Shared>,
 ) -> Vec<Bite> {
+    let history = &shared.history;
     let targets = choose(steps, system).await;
     let mut waiting: VecDeque<_> = steps.iter().zip(targets).collect();
     let mut at_work: Vec<AtWork> = Vec::new();
@@ -39,7 +41,7 @@ pub(super) async fn phase(
             let alone = step.after.is_some() && at_work.is_empty();
             history.note("inject", step.fault.name());
             history.note("targets", &targets.join(" "));
-            let injected = Injected::inject(*step, targets, system, history).await;
+            let injected = Injected::inject(*step, targets, system, shared).await;
             history.note("injected", step.fault.name());
             at_work.push(AtWork {
                 fault: step.fault,
@@ -50,7 +52,7 @@ pub(super) async fn phase(
             let after = waiting.front().and_then(|(step, _)| step.after);
             next = Instant::now() + after.unwrap_or_default();
         } else if let Some(index) = at_work.iter().position(|it| now >= it.until) {
-            bites.push(heal(at_work.remove(index), system, history).await);
+            bites.push(heal(at_work.remove(index), system, shared).await);
         } else {
             let ends = at_work.iter().map(|it| it.until);
             let begins = (!waiting.is_empty()).then_some(next);
@@ -61,20 +63,22 @@ pub(super) async fn phase(
     bites
 }
 
-async fn heal(it: AtWork, system: &mut System, history: &History) -> Bite {
+async fn heal(it: AtWork, system: &mut System, shared: &Shared) -> Bite {
     let AtWork {
         fault,
-        injected,
+        mut injected,
         alone,
         ..
     } = it;
     let targets = injected.targets.join(" ");
-    let bite = injected.bite(system).await;
+    let bite = injected.bite(system, shared).await;
+    let side = injected.side(shared);
     injected.heal(system).await;
-    history.note("healed", fault.name());
+    shared.history.note("healed", fault.name());
     Bite {
         fault,
         targets,
+        side,
         shown: match alone {
             true => Err("the other fault had healed before".to_owned()),
             false => bite,

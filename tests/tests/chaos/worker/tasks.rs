@@ -7,8 +7,9 @@ use yoshi_client::{Error, Outgoing, Polled, Position, Sent as Answer, Task, View
 use yoshi_protocol::limit::POLL_TASKS_MAX;
 use yoshi_protocol::message::task::{ClientPoll, TaskView};
 use yoshi_protocol::{Credential, NewTask};
+use yoshi_tests::Direct;
 
-use super::{SENT_MAX, Sender, Sent, Session, Worker, outcome_of};
+use super::{SENT_MAX, Sender, Sent, Session, Shared, Worker, outcome_of};
 use crate::history::{Call, Inbox, Outcome, Seen};
 
 /// How long a server may take to answer one page of a pair.
@@ -153,41 +154,61 @@ impl Worker {
     }
 
     pub(super) async fn pair(&mut self, server: usize) {
-        let (name, _) = &self.shared.servers[server];
-        let (first, second) = match self.random.random_range(0..3) {
+        let hot = match self.random.random_range(0..3) {
             0 => (0, 1),
             1 => (1, 2),
             _ => (2, 0),
         };
-        let people = &self.shared.people;
-        let ticket = self.shared.history.invoke(
-            self.process,
-            Call::Pair {
-                server: name.clone(),
-                first: people[first].name.to_string(),
-                second: people[second].name.to_string(),
-            },
-        );
         let since = self.pairs.get(&server).copied().unwrap_or(0);
-        let mut cursor = since;
-        let outcome = match self.list(server, first, since).await {
-            Ok(first) => match self.list(server, second, since).await {
-                Ok(second) => {
-                    cursor = first.cursor;
-                    Outcome::Both { first, second }
-                }
-                Err(reason) => Outcome::Unknown { reason },
-            },
-            Err(reason) => Outcome::Unknown { reason },
-        };
-        self.shared.history.end(ticket, outcome);
+        let shared = &self.shared;
+        let read = shared.pair(&shared.direct, self.process, server, hot, since);
+        let cursor = read.await.map_or(since, |(cursor, _)| cursor);
         self.pairs.insert(server, cursor);
+    }
+}
+
+impl Shared {
+    /// Reads two hot inboxes on one server since a position. Answers where the first
+    /// ends, and whether it was marked `behind`; none without an answer.
+    pub(crate) async fn pair(
+        &self,
+        direct: &Direct,
+        process: u32,
+        server: usize,
+        (first, second): (usize, usize),
+        since: u64,
+    ) -> Option<(u64, bool)> {
+        let call = Call::Pair {
+            server: self.servers[server].0.clone(),
+            first: self.people[first].name.to_string(),
+            second: self.people[second].name.to_string(),
+        };
+        let ticket = self.history.invoke(process, call);
+        let both = async {
+            let first = self.list(direct, server, first, since).await?;
+            Ok((first, self.list(direct, server, second, since).await?))
+        };
+        let (outcome, read) = match both.await {
+            Ok((first, second)) => {
+                let read = (first.cursor, first.behind);
+                (Outcome::Both { first, second }, Some(read))
+            }
+            Err(reason) => (Outcome::Unknown { reason }, None),
+        };
+        self.history.end(ticket, outcome);
+        read
     }
 
     /// Everything in a hot account's inbox on one server since a position.
-    async fn list(&self, server: usize, number: usize, since: u64) -> Result<Inbox, String> {
-        let (_, id) = self.shared.servers[server];
-        let person = &self.shared.people[number];
+    async fn list(
+        &self,
+        direct: &Direct,
+        server: usize,
+        number: usize,
+        since: u64,
+    ) -> Result<Inbox, String> {
+        let (_, id) = self.servers[server];
+        let person = &self.people[number];
         let (mut tasks, mut cursor) = (Vec::new(), Position(since));
         for _ in 0..PAIR_PAGES_MAX {
             let request = ClientPoll {
@@ -196,12 +217,8 @@ impl Worker {
                 since: cursor,
                 credential: person.credential.clone(),
             };
-            let asked = self.shared.history.now();
-            let page = self
-                .shared
-                .direct
-                .ask(id, &person.name, &request, PAIR_WITHIN)
-                .await;
+            let asked = self.history.now();
+            let page = direct.ask(id, &person.name, &request, PAIR_WITHIN).await;
             let page = page
                 .ok_or("no answer")?
                 .map_err(|refusal| refusal.to_string())?;
@@ -228,7 +245,9 @@ pub(crate) fn sent_outcome(answer: Result<Answer, Error>) -> Outcome {
             position: receipt.position.0,
             hash: hex(receipt.hash.as_ref()),
         },
-        Ok(Answer::Queued(_)) => Outcome::Queued,
+        Ok(Answer::Queued(queued)) => Outcome::Queued {
+            server: queued.server.to_string(),
+        },
         Err(error) => outcome_of(&error),
     }
 }

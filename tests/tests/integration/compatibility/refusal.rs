@@ -14,7 +14,7 @@ use yoshi_protocol::message::log::{BLOCK_VERSION, Block};
 use yoshi_protocol::message::roster::VALUE_VERSION;
 use yoshi_protocol::subject::{self, ClientVerb, Role};
 use yoshi_protocol::{AccountName, ErrorCode, Incarnation, Reply, ServerId};
-use yoshi_tests::place::Scratch;
+use yoshi_tests::scratch::Scratch;
 use yoshi_tests::{
     Database, Nats, Person, Postgres, Server, System, SystemSettings, User, contents, eventually,
 };
@@ -92,13 +92,7 @@ async fn applied(database: &Database) -> i64 {
 
 #[tokio::test]
 async fn a_block_of_a_later_release_stops_a_message_server() {
-    let mut system = System::start(SystemSettings {
-        load_balancers: 1,
-        message_servers: 1,
-        registration_servers: 1,
-        ..SystemSettings::default()
-    })
-    .await;
+    let mut system = System::start(SystemSettings::single()).await;
     let client = system.client().await;
     let ana = Person::register(&client, "ana").await;
     ana.send(&client, "before", &[&ana]).await;
@@ -163,9 +157,8 @@ async fn until(client: &Client, account: &AccountName, code: ErrorCode) {
 #[tokio::test]
 async fn a_home_that_a_later_release_wrote_is_not_written_over() {
     let system = System::start(SystemSettings {
-        load_balancers: 1,
-        message_servers: 1,
-        ..SystemSettings::default()
+        registration_servers: 2,
+        ..SystemSettings::single()
     })
     .await;
     let client = system.nats.connect(User::Client).await;

@@ -10,7 +10,8 @@ use serde_json::Value;
 use yoshi_client::{Client, Options, Outgoing, Task, View};
 use yoshi_protocol::{AccountName, Credential, ErrorCode, Password, Token};
 use yoshi_tests::person::refusal;
-use yoshi_tests::place::{self, Scratch};
+use yoshi_tests::place;
+use yoshi_tests::scratch::Scratch;
 use yoshi_tests::{Database, Nats, Person, Postgres, Server, User, contents};
 
 use super::sample::{self, Account, Expected, STREAMS};

@@ -130,8 +130,7 @@ async fn a_log_out_ends_its_token_alone() {
 async fn a_disabled_account_can_do_nothing_until_it_is_enabled() {
     let system = system().await;
     let (client, operator) = (system.client().await, system.operator().await);
-    let ana = Person::register(&client, "ana").await;
-    let ben = Person::register(&client, "ben").await;
+    let [ana, ben] = Person::register_all(&client, ["ana", "ben"]).await;
     ben.send(&client, "before", &[&ana]).await;
     poll(&client, &ana, &ana.by_password()).await.unwrap();
     operator.set_account(&ana.name, true).await.unwrap();

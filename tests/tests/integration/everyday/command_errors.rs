@@ -37,7 +37,12 @@ async fn every_error_is_json_with_a_code() {
     let elsewhere = shell.acts(&ana, &["inbox", "--nats-url", &closed], 4).await;
     assert_eq!(elsewhere["error"]["code"], "unreachable");
     let mut unset = shell.command("yoshi", &["inbox", "--json"]);
-    unset.env_remove("YOSHI_NATS_URL");
+    // Nothing stands in this one, nor is another one looked for then.
+    let nothing = shell.scratch.path().join("nothing.env");
+    File::create(&nothing).unwrap();
+    unset
+        .env_remove("YOSHI_NATS_URL")
+        .env("YOSHI_ENV_FILE", nothing);
     assert_eq!(error_of(&run(unset).await, 2).0, "settings");
     let gone = ["show", "ffffffff"];
     assert_eq!(
@@ -62,18 +67,43 @@ async fn who_is_logged_in_where_is_told() {
         code == "usage" && message.contains(&format!("{ana}, {ben}")),
         "{message}"
     );
-    let wrong = [
-        "inbox",
-        "--json",
-        "--account",
-        &ana,
-        "--nats-url",
-        "127.0.0.1:1",
-    ];
-    let (code, message) = error_of(&shell.yoshi(&wrong).await, 6);
+    // A log-in belongs to an address; where NATS is not, that is what is wrong.
+    for line in [&["inbox"][..], &["logout"], &["send", "x", "--to", &ana]] {
+        let at = ["--json", "--account", &ana, "--nats-url", "127.0.0.1:1"];
+        let wrong = [line, &at[..]].concat();
+        let (code, message) = error_of(&shell.yoshi(&wrong).await, 4);
+        assert_eq!(code, "unreachable", "{line:?}");
+        assert!(
+            message.starts_with("cannot connect to NATS at 127.0.0.1:1"),
+            "{message}"
+        );
+        assert!(
+            message.contains(&format!("logged in: {ana} at ")),
+            "{message}"
+        );
+    }
+    for url in [
+        "nats://127.0.0.1:99999",
+        "http://127.0.0.1:1",
+        "not an address",
+    ] {
+        let wrong = ["inbox", "--json", "--account", &ana, "--nats-url", url];
+        let (code, message) = error_of(&shell.yoshi(&wrong).await, 2);
+        assert_eq!(code, "usage", "{url}: {message}");
+        assert!(
+            message.contains("check YOSHI_NATS_URL, or --nats-url"),
+            "{message}"
+        );
+    }
+    // The same NATS by another name: nobody is logged in there.
+    let urls = shell.system.nats.urls().replace("127.0.0.1", "localhost");
+    let other = ["inbox", "--json", "--account", &ana, "--nats-url", &urls];
+    let (code, message) = error_of(&shell.yoshi(&other).await, 6);
     assert_eq!(code, "not_logged_in");
-    let here = format!("{ana} is not logged in at 127.0.0.1:1; logged in: {ana} at ");
-    assert!(message.starts_with(&here), "{message}");
+    assert!(
+        message.contains("not logged in at nats://localhost"),
+        "{message}"
+    );
     json(&shell.yoshi(&logout).await, 0);
     error_of(&shell.yoshi(&logout).await, 6);
 }

@@ -84,9 +84,7 @@ impl Scene {
     async fn set() -> Self {
         let system = system().await;
         let client = system.client().await;
-        let ana = Person::register(&client, "ana").await;
-        let ben = Person::register(&client, "ben").await;
-        let cleo = Person::register(&client, "cleo").await;
+        let [ana, ben, cleo] = Person::register_all(&client, ["ana", "ben", "cleo"]).await;
         let to_ben = || vec![ben.name.clone()];
         let made = [
             NewTask {

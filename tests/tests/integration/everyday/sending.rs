@@ -29,9 +29,7 @@ async fn a_task_to_several_is_in_each_inbox_on_every_server() {
     for name in MESSAGE_SERVERS {
         ids.insert(system.id(name).await);
     }
-    let ana = Person::register(&client, "ana").await;
-    let ben = Person::register(&client, "ben").await;
-    let cleo = Person::register(&client, "cleo").await;
+    let [ana, ben, cleo] = Person::register_all(&client, ["ana", "ben", "cleo"]).await;
 
     let mut task = NewTask::new("Ship on Monday?", vec![ben.name.clone(), cleo.name.clone()]);
     task.kind = Kind::Decide;
@@ -100,8 +98,7 @@ async fn a_task_to_several_is_in_each_inbox_on_every_server() {
 async fn numbers_count_up_and_pages_skip_nothing() {
     let system = system().await;
     let client = system.client().await;
-    let ana = Person::register(&client, "ana").await;
-    let ben = Person::register(&client, "ben").await;
+    let [ana, ben] = Person::register_all(&client, ["ana", "ben"]).await;
     let mut expected = Vec::new();
     let mut last = Position::ZERO;
     for number in 1..=7 {
@@ -166,8 +163,7 @@ async fn a_cursor_from_the_future_is_told_behind_and_never_rewound() {
 async fn an_id_gives_its_first_receipt_and_is_never_used_twice() {
     let system = system().await;
     let client = system.client().await;
-    let ana = Person::register(&client, "ana").await;
-    let ben = Person::register(&client, "ben").await;
+    let [ana, ben] = Person::register_all(&client, ["ana", "ben"]).await;
     let task = NewTask::new("once", vec![ben.name.clone()]);
     let outgoing = Outgoing::new(task.clone()).unwrap();
     let first = ana.send_outgoing(&client, &outgoing).await;
@@ -206,8 +202,7 @@ async fn an_id_gives_its_first_receipt_and_is_never_used_twice() {
 async fn every_unknown_recipient_is_named_and_nothing_is_sent() {
     let system = system().await;
     let client = system.client().await;
-    let ana = Person::register(&client, "ana").await;
-    let ben = Person::register(&client, "ben").await;
+    let [ana, ben] = Person::register_all(&client, ["ana", "ben"]).await;
     let unknown: BTreeSet<_> = (0..3).map(|_| fresh_name("nobody").to_string()).collect();
     let mut names: Vec<_> = unknown
         .iter()

@@ -7,12 +7,13 @@ use std::time::Duration;
 use serde_json::Value;
 use yoshi_tests::System;
 use yoshi_tests::person::fresh_name;
-use yoshi_tests::place::{self, Scratch};
+use yoshi_tests::place;
+use yoshi_tests::scratch::Scratch;
 
 use super::system;
 
 pub(super) const RUN_WITHIN: Duration = Duration::from_secs(60);
-const PASSWORD: &str = "correct horse battery";
+pub(super) const PASSWORD: &str = "correct horse battery";
 
 /// A shell in which `yoshi` finds the system.
 pub(super) struct Shell {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use yoshi_protocol::subject;
-use yoshi_tests::place::Scratch;
+use yoshi_tests::scratch::Scratch;
 use yoshi_tests::{Nats, Postgres, Server, User};
 
 const ASKED_WITHIN: Duration = Duration::from_secs(30);

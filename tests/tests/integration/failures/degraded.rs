@@ -13,7 +13,8 @@ use serde_json::Value;
 use yoshi_client::{Client, Error, Outgoing, Position, Sent};
 use yoshi_protocol::{Credential, ErrorCode, ErrorReply, NewTask, TaskId};
 use yoshi_tests::contents::{self, OF_MESSAGE_SERVERS};
-use yoshi_tests::place::{self, Scratch};
+use yoshi_tests::place;
+use yoshi_tests::scratch::Scratch;
 use yoshi_tests::{Person, System, SystemSettings, eventually};
 
 const SERVERS: [&str; 3] = ["ms1", "ms2", "ms3"];
@@ -142,8 +143,7 @@ fn titles(tasks: &[yoshi_client::Task]) -> Vec<&str> {
 async fn without_a_quorum_polls_are_answered_and_sends_queued_and_all_goes_in_later() {
     let mut system = start(6).await;
     let client = system.client().await;
-    let ana = Person::register(&client, "ana").await;
-    let ben = Person::register(&client, "ben").await;
+    let [ana, ben] = Person::register_all(&client, ["ana", "ben"]).await;
     ana.send(&client, "before", &[&ben]).await;
     let first = lose_the_log(&mut system, &client, &ana, &ben).await;
     reading(&client, &ben).await;

@@ -1,34 +1,23 @@
 //! A message server is drained and destroyed while accounts send: nothing is
 //! lost, and the others serve on.
 
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
 use yoshi_protocol::ServerId;
 use yoshi_protocol::message::roster::{MessageServer, MsState};
+use yoshi_tests::command::operate;
 use yoshi_tests::contents::{self, OF_MESSAGE_SERVERS};
-use yoshi_tests::{Direct, System, SystemSettings, eventually, place};
+use yoshi_tests::{Direct, System, SystemSettings, eventually};
 
 use super::senders::{Senders, holds_exactly};
 
 const WORK_WITHIN: Duration = Duration::from_secs(30);
-const COMMAND_WITHIN: Duration = Duration::from_secs(120);
 
 /// Runs an operator's command; answers its JSON, of an error too.
 pub(super) async fn yoshi(system: &System, line: &[&str], exit: i32) -> Value {
-    let password_file = system.nats.password_file();
-    let mut command = Command::new(place::binary("yoshi"));
-    command
-        .args(line)
-        .arg("--json")
-        .env("YOSHI_NATS_URL", system.nats.urls())
-        .env("YOSHI_OPERATOR_PASSWORD_FILE", &password_file)
-        .env_remove("YOSHI_ENV_FILE")
-        .stdin(Stdio::null());
-    let ended = tokio::task::spawn_blocking(move || command.output());
-    let output = tokio::time::timeout(COMMAND_WITHIN, ended).await;
-    let output = output.expect("it ends in time").unwrap().unwrap();
+    let line: Vec<_> = line.iter().copied().chain(["--json"]).collect();
+    let output = operate(system, &line).await;
     assert_eq!(output.status.code(), Some(exit), "{output:?}");
     let text = if exit == 0 {
         &output.stdout

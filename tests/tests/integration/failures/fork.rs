@@ -126,6 +126,39 @@ async fn a_task_of_other_content_is_found_and_mended() {
     is_found_and_mended(CONTENT, settings()).await;
 }
 
+/// The state of the oldest ask is none.
+const STATE: &str = "UPDATE ask SET state = 99
+    WHERE task = (SELECT id FROM task ORDER BY position LIMIT 1)";
+
+#[tokio::test]
+async fn a_row_that_cannot_be_applied_to_stops_its_server_and_ends_no_process() {
+    // Rows are not compared within this test.
+    let mut system = System::start(SystemSettings::default()).await;
+    let client = system.client().await;
+    let ana = Person::register(&client, "ana").await;
+    let first = ana.send(&client, "first", &[&ana]).await;
+    let id = system.id("ms2").await;
+    let process = seen(&system, id).await.unwrap().ping.incarnation;
+    system.database("ms2").rows(STATE).await;
+    ana.change(&client, first.task, Verb::Accept).await;
+    stops(&system, "ms2").await;
+    assert_eq!(
+        seen(&system, id).await.unwrap().ping.incarnation,
+        process,
+        "it lives"
+    );
+    // A restart meets the same row, and does not forget it either.
+    system.server("ms2").kill();
+    system.server("ms2").start();
+    stops(&system, "ms2").await;
+    let receipt = ana.send(&client, "second", &[&ana]).await;
+    assert_eq!(receipt.accounted_for.len(), 2);
+    let mended = yoshi(&system, &["resync-server", &id.to_string()], 0).await;
+    assert_eq!(mended["state"], "serving");
+    let databases = SERVERS.map(|name| system.database(name));
+    contents::equal(&databases, OF_MESSAGE_SERVERS).await;
+}
+
 #[tokio::test]
 async fn a_change_of_other_content_is_found_and_mended() {
     is_found_and_mended(CHANGE, settings()).await;
@@ -170,10 +203,8 @@ async fn rounds(system: &mut System) -> u64 {
 #[tokio::test]
 async fn of_a_large_account_a_server_alone_finds_a_task_that_is_gone() {
     let mut system = System::start(SystemSettings {
-        load_balancers: 1,
-        message_servers: 1,
-        registration_servers: 1,
-        ..settings()
+        variables: settings().variables,
+        ..SystemSettings::single()
     })
     .await;
     let client = system.client().await.with_deadline(MANY_WITHIN);
@@ -249,13 +280,7 @@ async fn a_server_whose_cursor_is_gone_or_moved_writes_nothing_more() {
         "UPDATE replica_cursor SET incarnation = gen_random_uuid()",
         "UPDATE replica_cursor SET applied = applied - 1",
     ] {
-        let mut system = System::start(SystemSettings {
-            load_balancers: 1,
-            message_servers: 1,
-            registration_servers: 1,
-            ..SystemSettings::default()
-        })
-        .await;
+        let mut system = System::start(SystemSettings::single()).await;
         let client = system.client().await;
         let ana = Person::register(&client, "ana").await;
         for title in ["first", "second"] {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use yoshi_protocol::subject;
 use yoshi_tests::contents::{self, OF_MESSAGE_SERVERS};
 use yoshi_tests::nats::definitions;
-use yoshi_tests::place::Scratch;
+use yoshi_tests::scratch::Scratch;
 use yoshi_tests::{Direct, Person, System, SystemSettings, User};
 
 use super::senders::{Senders, holds_exactly};

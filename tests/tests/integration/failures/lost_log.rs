@@ -2,7 +2,7 @@
 //! recovers it; nothing that was acknowledged is lost or doubled.
 
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use async_nats::jetstream;
@@ -11,9 +11,10 @@ use yoshi_client::{Operator, Outgoing, Receipt};
 use yoshi_protocol::message::operate::{ServerReport, ServerState};
 use yoshi_protocol::subject::{self, Role};
 use yoshi_protocol::{NewTask, Position};
+use yoshi_tests::command::operate;
 use yoshi_tests::contents::{self, OF_MESSAGE_SERVERS, OF_REGISTRATION_SERVERS};
 use yoshi_tests::person::fresh_name;
-use yoshi_tests::place::{self, Scratch};
+use yoshi_tests::scratch::Scratch;
 use yoshi_tests::{Direct, Nats, Person, System, SystemSettings, User, eventually};
 
 use super::senders::{Senders, holds_exactly};
@@ -27,26 +28,9 @@ pub(super) const SEEN_WITHIN: Duration = Duration::from_secs(30);
 const DENIED_WITHIN: Duration = Duration::from_millis(500);
 const BACK_WITHIN: Duration = Duration::from_secs(60);
 
-/// Runs `yoshi` against a system.
-async fn yoshi(system: &System, arguments: &[&str]) -> Output {
-    let password_file = system.nats.password_file();
-    let mut command = Command::new(place::binary("yoshi"));
-    command
-        .args(arguments)
-        .current_dir(place::workspace())
-        .env("YOSHI_NATS_URL", system.nats.urls())
-        .env("YOSHI_OPERATOR_PASSWORD_FILE", &password_file)
-        .env("YOSHI_RECOVERY_PASSWORD_FILE", &password_file)
-        .env_remove("YOSHI_ENV_FILE")
-        .stdin(Stdio::null());
-    tokio::task::spawn_blocking(move || command.output().expect("yoshi can be started"))
-        .await
-        .expect("it does not panic")
-}
-
 /// The words of a command that is refused.
-async fn refused(system: &System, arguments: &[&str]) -> String {
-    let output = yoshi(system, arguments).await;
+pub(super) async fn refused(system: &System, arguments: &[&str]) -> String {
+    let output = operate(system, arguments).await;
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{arguments:?}: {words}");
     words
@@ -54,7 +38,7 @@ async fn refused(system: &System, arguments: &[&str]) -> String {
 
 /// The JSON of a command that succeeds.
 pub(super) async fn done(system: &System, arguments: &[&str]) -> Value {
-    let output = yoshi(system, arguments).await;
+    let output = operate(system, arguments).await;
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{arguments:?}: {words}");
     serde_json::from_slice(&output.stdout).expect("it is JSON")
@@ -150,7 +134,7 @@ pub(super) async fn all_ready(system: &mut System) {
     .await;
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     let status = Command::new("cp").arg("-a").arg(from).arg(to).status();
     assert!(status.expect("there is cp").success());
 }
@@ -159,10 +143,7 @@ fn copy(from: &Path, to: &Path) {
 async fn a_wiped_log_is_recovered_by_one_command() {
     let mut system = System::start(SystemSettings::default()).await;
     let client = system.client().await;
-    let (ana, ben) = (
-        Person::register(&client, "ana").await,
-        Person::register(&client, "ben").await,
-    );
+    let [ana, ben] = Person::register_all(&client, ["ana", "ben"]).await;
     let mut receipts = sends(&system, &ana, &ben, 5).await;
     let whole = refused(&system, &["recover-log", "tasks", "--yes"]).await;
     assert!(whole.contains("is whole"), "{whole}");
@@ -225,10 +206,7 @@ async fn a_wiped_log_is_recovered_by_one_command() {
 async fn a_log_that_was_restored_from_an_older_backup_is_refused_and_recovered() {
     let mut system = System::start(SystemSettings::default()).await;
     let client = system.client().await;
-    let (ana, ben) = (
-        Person::register(&client, "ana").await,
-        Person::register(&client, "ben").await,
-    );
+    let [ana, ben] = Person::register_all(&client, ["ana", "ben"]).await;
     // This one has less than the backup, and must not go on from it.
     system.server("ms3").kill();
     let mut receipts = sends(&system, &ana, &ben, 4).await;

@@ -2,23 +2,13 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream;
 use yoshi_protocol::subject;
 use yoshi_tests::contents::{self, OF_MESSAGE_SERVERS, OF_REGISTRATION_SERVERS};
-use yoshi_tests::{Direct, Person, System, SystemSettings, User};
+use yoshi_tests::{Direct, Person, System, SystemSettings};
 
 use super::senders::{Senders, holds_exactly};
 
 const BACK_WITHIN: Duration = Duration::from_secs(20);
-
-/// The node that leads the log of tasks.
-async fn leader(system: &System) -> usize {
-    let operator = jetstream::new(system.nats.connect(User::Operator).await);
-    let mut stream = operator.get_stream(subject::TASKS_STREAM).await.unwrap();
-    let cluster = stream.info().await.unwrap().cluster.clone();
-    let name = cluster.and_then(|cluster| cluster.leader);
-    system.nats.node(&name.expect("there is a leader"))
-}
 
 #[tokio::test]
 async fn the_death_of_the_leading_node_loses_and_doubles_nothing() {
@@ -29,7 +19,7 @@ async fn the_death_of_the_leading_node_loses_and_doubles_nothing() {
     let mut system = System::start(settings).await;
     let mut senders = Senders::start(&system, 4).await;
     senders.go_on("all send", 3, BACK_WITHIN).await;
-    let leader = leader(&system).await;
+    let leader = system.nats.leader(subject::TASKS_STREAM).await.unwrap();
     system.nats.kill_node(leader);
     senders.go_on("all send again", 3, BACK_WITHIN).await;
     system.nats.start_node(leader);

@@ -1,5 +1,6 @@
 //! The primary registration server dies: a backup takes over, and no account is lost.
 
+mod backup;
 mod creators;
 mod passwords;
 mod primary;

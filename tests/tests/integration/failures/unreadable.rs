@@ -14,7 +14,7 @@ use yoshi_protocol::message::roster::{MsState, PingMs};
 use yoshi_protocol::subject::{self, Role};
 use yoshi_protocol::{Incarnation, Position, Reply, ServerId, cbor};
 use yoshi_tests::contents::{self, OF_MESSAGE_SERVERS, OF_REGISTRATION_SERVERS};
-use yoshi_tests::place::Scratch;
+use yoshi_tests::scratch::Scratch;
 use yoshi_tests::{
     Database, Nats, Person, Postgres, Server, System, SystemSettings, User, eventually,
 };
@@ -52,8 +52,7 @@ async fn applied(database: &Database) -> u64 {
 async fn what_is_no_block_changes_nothing_on_any_server() {
     let mut system = System::start(SystemSettings::default()).await;
     let client = system.client().await;
-    let ana = Person::register(&client, "ana").await;
-    let ben = Person::register(&client, "ben").await;
+    let [ana, ben] = Person::register_all(&client, ["ana", "ben"]).await;
     let half = block(3);
     let half = half[..half.len() / 2].to_vec();
     let mut receipts: Vec<Receipt> = Vec::new();
@@ -94,8 +93,7 @@ async fn a_block_beyond_the_bounds_stops_every_server_before_it() {
     let command = "yoshi recover-log tasks";
     let mut system = System::start(SystemSettings::default()).await;
     let client = system.client().await;
-    let ana = Person::register(&client, "ana").await;
-    let ben = Person::register(&client, "ben").await;
+    let [ana, ben] = Person::register_all(&client, ["ana", "ben"]).await;
     let mut receipts = sends(&system, &ana, &ben, 3).await;
     // This one finds the last tasks and the block at once.
     system.server("ms2").pause();
@@ -167,6 +165,8 @@ async fn neighbour(client: Client, applied: Position, version: Option<u64>) {
         host: "neighbour".to_owned(),
         load: 0,
         state: MsState::Serving,
+        lost: false,
+        stream: None,
         applied,
         stopped: false,
         incarnation: Incarnation::random(),

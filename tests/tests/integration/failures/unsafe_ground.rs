@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::Value;
 use yoshi_protocol::subject;
 use yoshi_tests::nats::definitions;
-use yoshi_tests::place::Scratch;
 use yoshi_tests::postgres::Database;
+use yoshi_tests::scratch::Scratch;
 use yoshi_tests::server::Server;
 use yoshi_tests::{Nats, Postgres, User};
 

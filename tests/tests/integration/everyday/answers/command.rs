@@ -123,7 +123,7 @@ async fn lists_leave_out_what_is_finished_and_take_filters() {
     };
     let first = send("first", &["--importance", "high"]).await;
     let second = send("second", &["--kind", "read"]).await;
-    let third = send("third", &["--label", "release"]).await;
+    let third = send("third", &["--label", "release", "--importance", "0"]).await;
     let inbox = async |more: &[&str]| {
         let page = shell.acts(&ben, &[&["inbox"], more].concat(), 0).await;
         assert_eq!(page["more"], more.contains(&"1"), "{page}");
@@ -137,6 +137,7 @@ async fn lists_leave_out_what_is_finished_and_take_filters() {
     assert_eq!(ids(&inbox(&["--all"]).await), [&first, &third, &second]);
     assert_eq!(ids(&inbox(&["--state", "completed"]).await), [&second]);
     assert_eq!(ids(&inbox(&["--importance", "high"]).await), [&first]);
+    assert_eq!(ids(&inbox(&["--importance", "0"]).await), [&third]);
     assert_eq!(ids(&inbox(&["--label", "release"]).await), [&third]);
     assert_eq!(ids(&inbox(&["--kind", "read", "--all"]).await), [&second]);
     assert!(ids(&inbox(&["--from", &ben]).await).is_empty());

@@ -7,7 +7,7 @@ use yoshi_client::{AskState, TaskStatus};
 use yoshi_protocol::{Completion, Verb, subject};
 use yoshi_tests::contents::{self, OF_MESSAGE_SERVERS};
 use yoshi_tests::nats::definitions;
-use yoshi_tests::place::Scratch;
+use yoshi_tests::scratch::Scratch;
 use yoshi_tests::{Person, System, SystemSettings, User};
 
 use super::{comment, done, reopen, send, stands};
@@ -41,16 +41,17 @@ async fn changes_outlive_their_home_and_reach_who_joins_later() {
     let mut system = System::start(settings).await;
     let client = system.client().await;
     let client = client.with_deadline(std::time::Duration::from_secs(60));
-    let ana = Person::register(&client, "ana").await;
-    let ben = Person::register(&client, "ben").await;
-    let cleo = Person::register(&client, "cleo").await;
+    let [ana, ben, cleo] = Person::register_all(&client, ["ana", "ben", "cleo"]).await;
     let task = send(&client, &ana, &[&ben, &cleo], Completion::Any).await;
     ben.change(&client, task, Verb::Accept).await;
     for number in 0..COMMENTS {
         let text = format!("comment {number}");
         cleo.change(&client, task, comment(&text)).await;
     }
-    let read = Verb::Read { read: true };
+    let read = Verb::Read {
+        read: true,
+        through: None,
+    };
     ben.change(&client, task, read).await;
     let last = ben.change(&client, task, done()).await;
 

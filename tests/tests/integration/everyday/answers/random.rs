@@ -46,6 +46,7 @@ fn verb(random: &mut StdRng, people: &[Person]) -> Verb {
         15 => comment("well?"),
         16 => Verb::Read {
             read: random.random_bool(0.5),
+            through: None,
         },
         _ => Verb::Remind,
     }

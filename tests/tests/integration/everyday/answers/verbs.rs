@@ -15,9 +15,7 @@ use super::{comment, decline, done, refused, reopen, send, stands, states, withd
 async fn a_recipient_answers_and_nobody_else_does() {
     let system = system().await;
     let client = system.client().await;
-    let ana = Person::register(&client, "ana").await;
-    let ben = Person::register(&client, "ben").await;
-    let cleo = Person::register(&client, "cleo").await;
+    let [ana, ben, cleo] = Person::register_all(&client, ["ana", "ben", "cleo"]).await;
     let task = send(&client, &ana, &[&ben], Completion::All).await;
     for verb in [
         Verb::Accept,
@@ -49,7 +47,13 @@ async fn a_recipient_answers_and_nobody_else_does() {
         let code = refused(&client, &cleo, task, verb.clone()).await;
         assert_eq!(code, ErrorCode::NotFound, "{verb:?}");
     }
-    for verb in [comment("?"), Verb::Read { read: true }] {
+    for verb in [
+        comment("?"),
+        Verb::Read {
+            read: true,
+            through: None,
+        },
+    ] {
         assert_eq!(
             refused(&client, &cleo, task, verb).await,
             ErrorCode::NotFound
@@ -66,8 +70,7 @@ async fn a_recipient_answers_and_nobody_else_does() {
 async fn a_recipient_takes_step_after_step() {
     let system = system().await;
     let client = system.client().await;
-    let ana = Person::register(&client, "ana").await;
-    let ben = Person::register(&client, "ben").await;
+    let [ana, ben] = Person::register_all(&client, ["ana", "ben"]).await;
     let task = send(&client, &ana, &[&ben], Completion::All).await;
     let code = refused(&client, &ben, task, Verb::Undo).await;
     assert_eq!(code, ErrorCode::NotAllowed);
@@ -116,9 +119,7 @@ async fn a_recipient_takes_step_after_step() {
 async fn the_status_follows_from_the_asks() {
     let system = system().await;
     let client = system.client().await;
-    let ana = Person::register(&client, "ana").await;
-    let ben = Person::register(&client, "ben").await;
-    let cleo = Person::register(&client, "cleo").await;
+    let [ana, ben, cleo] = Person::register_all(&client, ["ana", "ben", "cleo"]).await;
     let both = [&ben, &cleo];
 
     let any = send(&client, &ana, &both, Completion::Any).await;
@@ -160,9 +161,7 @@ async fn the_status_follows_from_the_asks() {
 async fn a_sender_withdraws_reopens_and_reminds() {
     let system = system().await;
     let client = system.client().await;
-    let ana = Person::register(&client, "ana").await;
-    let ben = Person::register(&client, "ben").await;
-    let cleo = Person::register(&client, "cleo").await;
+    let [ana, ben, cleo] = Person::register_all(&client, ["ana", "ben", "cleo"]).await;
     let task = send(&client, &ana, &[&ben, &cleo], Completion::All).await;
     ana.change(&client, task, Verb::Remind).await;
     assert_eq!(ben.shown(&client, task).await.reminders, 1);
@@ -211,8 +210,7 @@ async fn a_sender_withdraws_reopens_and_reminds() {
 async fn a_revision_names_what_it_saw_and_asks_again() {
     let system = system().await;
     let client = system.client().await;
-    let ana = Person::register(&client, "ana").await;
-    let ben = Person::register(&client, "ben").await;
+    let [ana, ben] = Person::register_all(&client, ["ana", "ben"]).await;
     let task = send(&client, &ana, &[&ben], Completion::All).await;
     ben.change(&client, task, Verb::Accept).await;
     let revise = |revision, change: fn(&mut Revise)| {
@@ -298,8 +296,7 @@ async fn each_kind_is_completed_in_its_own_way() {
 async fn an_id_of_a_change_gives_its_first_receipt_and_is_never_used_twice() {
     let system = system().await;
     let client = system.client().await;
-    let ana = Person::register(&client, "ana").await;
-    let ben = Person::register(&client, "ben").await;
+    let [ana, ben] = Person::register_all(&client, ["ana", "ben"]).await;
     let task = send(&client, &ana, &[&ben], Completion::All).await;
     let change = yoshi_protocol::TaskChange::new(task, comment("once"));
     let again = || client.change_again(&ben.name, &ben.credential, &change);

@@ -48,8 +48,7 @@ async fn meddle(
 async fn pages_stay_in_place_while_others_write() {
     let system = system().await;
     let client = system.client().await;
-    let ana = Person::register(&client, "ana").await;
-    let ben = Person::register(&client, "ben").await;
+    let [ana, ben] = Person::register_all(&client, ["ana", "ben"]).await;
     let mut tasks = Vec::new();
     for number in 0..40 {
         let task = NewTask::new(format!("ship it {number}"), vec![ben.name.clone()]);
@@ -178,8 +177,7 @@ async fn ask(nats: &Nats, server: ServerId, who: &Person, request: &FindTasks) -
 async fn every_server_finds_the_same() {
     let system = system().await;
     let client = system.client().await;
-    let ana = Person::register(&client, "ana").await;
-    let ben = Person::register(&client, "ben").await;
+    let [ana, ben] = Person::register_all(&client, ["ana", "ben"]).await;
     let mut known = Position::ZERO;
     for number in 0..20 {
         let task = NewTask {

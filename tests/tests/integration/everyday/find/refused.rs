@@ -42,8 +42,7 @@ fn request(filter: Filter, who: &Person) -> Vec<u8> {
 async fn bad_searches_are_refused_by_their_codes() {
     let system = system().await;
     let client = system.client().await;
-    let ana = Person::register(&client, "ana").await;
-    let ben = Person::register(&client, "ben").await;
+    let [ana, ben] = Person::register_all(&client, ["ana", "ben"]).await;
     let nats = system.nats.connect(User::Client).await;
     let many = "東".repeat(33);
     let mut bad = vec![Filter {

@@ -15,8 +15,7 @@ use super::{QUEUED_WITHIN, SERVERS, all_sent, heal, lose_the_log, send, start, t
 async fn a_load_balancer_that_starts_without_a_quorum_asks_whoever_is_there() {
     let mut system = start(100_000).await;
     let client = system.client().await.with_deadline(Duration::from_secs(5));
-    let ana = Person::register(&client, "ana").await;
-    let ben = Person::register(&client, "ben").await;
+    let [ana, ben] = Person::register_all(&client, ["ana", "ben"]).await;
     ana.send(&client, "before", &[&ben]).await;
     let home = home_of(&system, &ana).await;
     lose_the_log(&mut system, &client, &ana, &ben).await;

@@ -17,13 +17,7 @@ async fn guess(client: &yoshi_client::Client, name: &AccountName, number: usize)
 
 #[tokio::test]
 async fn a_guesser_is_slowed_down_and_locks_nobody_out() {
-    let system = System::start(SystemSettings {
-        load_balancers: 1,
-        message_servers: 1,
-        registration_servers: 1,
-        ..SystemSettings::default()
-    })
-    .await;
+    let system = System::start(SystemSettings::single()).await;
     // Too short for the client to ask again by itself when it is told to wait.
     let guesser = system.client().await.with_deadline(WAIT / 2);
     let client = system.client().await;
@@ -57,13 +51,7 @@ async fn a_guesser_is_slowed_down_and_locks_nobody_out() {
 
 #[tokio::test]
 async fn passwords_that_are_tried_first_are_refused() {
-    let system = System::start(SystemSettings {
-        load_balancers: 1,
-        message_servers: 1,
-        registration_servers: 1,
-        ..SystemSettings::default()
-    })
-    .await;
+    let system = System::start(SystemSettings::single()).await;
     let client = system.client().await;
     let person = Person::register(&client, "careful").await;
     for weak in [
