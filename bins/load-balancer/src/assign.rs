@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_nats::Client;
 use async_nats::jetstream::kv::{Store, UpdateErrorKind};
 use async_nats::jetstream::stream::LastRawMessageErrorKind;
 use metrics::counter;
@@ -15,8 +16,11 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 use yoshi_planted::Fault;
 use yoshi_protocol::cbor;
+use yoshi_protocol::message::account::{AccountsLookedUp, LookupAccounts};
 use yoshi_protocol::message::roster::{self, Affinity, ValueError};
-use yoshi_protocol::{AccountName, ErrorCode, ErrorReply, Millis};
+use yoshi_protocol::subject::{self, RsVerb};
+use yoshi_protocol::{AccountName, Epoch, ErrorCode, ErrorReply, Millis};
+use yoshi_service::request::request;
 
 use crate::affinity::Held;
 use crate::forward::{Forwarder, Request};
@@ -26,6 +30,7 @@ use crate::view::{Plan, SharedView};
 /// Assigns homes, and keeps the requests that wait for them.
 #[derive(Clone)]
 pub(crate) struct Assigner {
+    nats: Client,
     view: SharedView,
     store: Store,
     forwarder: Forwarder,
@@ -51,8 +56,9 @@ enum Place {
 }
 
 impl Assigner {
-    pub(crate) fn new(view: SharedView, store: Store, forwarder: Forwarder) -> Self {
+    pub(crate) fn new(nats: Client, view: SharedView, store: Store, forwarder: Forwarder) -> Self {
         Self {
+            nats,
             view,
             store,
             forwarder,
@@ -127,6 +133,7 @@ impl Assigner {
     async fn assign(&self, account: &AccountName) -> Result<Affinity, ErrorReply> {
         let deadline = Instant::now() + Duration::from_secs(limit::ASSIGN_SECONDS);
         let mut pause = limit::ASSIGN_RETRY_MILLIS;
+        let mut exists = false;
         loop {
             let (next, revision) = match self.view.with(|view| view.plan(account, Millis::now())) {
                 Plan::Keep(home) => return Ok(home),
@@ -134,6 +141,21 @@ impl Assigner {
                 Plan::Unreadable => return Err(unreadable(account)),
                 Plan::Assign { next, revision } => (next, revision),
             };
+            if revision == 0 && !exists {
+                exists = self
+                    .exists(account)
+                    .await
+                    .inspect_err(|_| self.discount(next))?;
+                if !exists {
+                    // Nobody's home is written down. The server refuses it as it
+                    // refuses a wrong password, and takes as long.
+                    self.discount(next);
+                    return Ok(Affinity {
+                        epoch: Epoch::NOT_HOME,
+                        ..next
+                    });
+                }
+            }
             let lost = match self.write(account, next, revision).await {
                 Ok(()) => return Ok(next),
                 Err(lost) => lost,
@@ -149,6 +171,28 @@ impl Assigner {
                 pause = (pause * 2).min(limit::ASSIGN_RETRY_MILLIS_MAX);
             }
         }
+    }
+
+    /// Asks the primary registration server whether there is such an account.
+    async fn exists(&self, account: &AccountName) -> Result<bool, ErrorReply> {
+        let primary = self.view.with(|view| view.primary.get());
+        let primary = primary.ok_or_else(no_registration)?;
+        let subject = subject::rs(primary.id, RsVerb::LookupAccounts);
+        let question = LookupAccounts {
+            accounts: vec![account.clone()],
+        };
+        let within = Duration::from_secs(limit::LOOKUP_SECONDS);
+        let answer = request::<_, AccountsLookedUp>(&self.nats, subject, &question, within).await;
+        let answer = answer.map_err(|error| {
+            tracing::debug!(account = %account, %error, "{account} not looked up");
+            no_registration()
+        })?;
+        Ok(answer.unknown.is_empty())
+    }
+
+    /// The home is not written: the account does not count there.
+    fn discount(&self, home: Affinity) {
+        self.view.with(|view| view.homes.discount(home.server));
     }
 
     /// Writes a home. An error says whether somebody else's write is the reason.
@@ -266,6 +310,13 @@ pub(crate) fn none_serving() -> ErrorReply {
     ErrorReply::new(
         ErrorCode::Unavailable,
         "no message server is serving now; ask again later",
+    )
+}
+
+fn no_registration() -> ErrorReply {
+    ErrorReply::new(
+        ErrorCode::Unavailable,
+        "no registration server says whether there is such an account; ask again later",
     )
 }
 

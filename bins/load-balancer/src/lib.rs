@@ -108,7 +108,12 @@ pub async fn serve(_args: Args, context: Context) -> Result<(), Error> {
     }
 
     parts.spawn(stopgap::watch(stores.affinity.clone(), view.clone()));
-    let assigner = Assigner::new(view.clone(), stores.affinity, forwarder.clone());
+    let assigner = Assigner::new(
+        nats.clone(),
+        view.clone(),
+        stores.affinity,
+        forwarder.clone(),
+    );
     parts.spawn(spread::run(view.clone(), assigner.clone()));
     answer_questions(&mut parts, nats, &view).await?;
     let destroys = queue(nats, subject::LB_DESTROY_MS).await?;

@@ -35,6 +35,8 @@ pub(crate) const WAITING_PER_ACCOUNT_MAX: usize = 64;
 pub(crate) const WAITING_MAX: usize = 10_000;
 /// Seconds after which a failing assignment is given up.
 pub(crate) const ASSIGN_SECONDS: u64 = 5;
+/// Seconds in which the primary registration server says whether an account exists.
+pub(crate) const LOOKUP_SECONDS: u64 = 2;
 /// Milliseconds before an assignment is tried again.
 pub(crate) const ASSIGN_RETRY_MILLIS: u64 = 20;
 /// Longest wait before an assignment is tried again, in milliseconds.

@@ -18,10 +18,14 @@ impl<M: StateMachine> Applier<M> {
     /// Shows from a neighbour that follows `log` that this database holds the
     /// beginning of it. At once, if it is empty, or if that was shown before.
     pub(super) async fn prove(&mut self, log: Incarnation) -> Result<(), Interruption> {
-        if self.stored == Position::ZERO || self.asked.proven_for == Some(log) {
+        if self.stored == Position::ZERO {
             return Ok(());
         }
+        let is_proven = self.asked.proven_for == Some(log);
         let Some(peer) = self.witness(log) else {
+            if is_proven {
+                return Ok(());
+            }
             if self.cursor.incarnation == log {
                 return Err(NeighbourError::NobodyAhead(self.stored).into());
             }
@@ -30,13 +34,17 @@ impl<M: StateMachine> Applier<M> {
                  database holds the beginning of it. Start one",
             ));
         };
-        // After a failure another one is asked, if there is one.
-        self.asked.tries += 1;
         let (role, until) = (self.settings.role, self.stored);
         let floor = whole_after(role, peer.applied);
+        // The others may have gone on since it was shown: then they cannot fill it.
         if floor >= until {
             return Err(self.unproven("this database is too far behind to be held against others"));
         }
+        if is_proven {
+            return Ok(());
+        }
+        // After a failure another one is asked, if there is one.
+        self.asked.tries += 1;
         let mut comparison = Comparison::up_to(until, floor);
         while let Some((side, since)) = comparison.wanted() {
             let page = match side {
