@@ -3,6 +3,7 @@
 mod beginning;
 mod degraded;
 mod draining;
+mod elsewhere;
 mod empty_server;
 mod fork;
 pub(crate) mod joining;
