@@ -28,6 +28,14 @@ impl Person {
             .create_account(&name, &password)
             .await
             .unwrap_or_else(|error| panic!("{name} is not created: {error}"));
+        Self::log_in(client, name, password).await
+    }
+
+    /// Logs in somebody who has an account already.
+    ///
+    /// # Panics
+    /// If it is refused.
+    pub async fn log_in(client: &Client, name: AccountName, password: Password) -> Self {
         let logged_in = client.log_in(&name, &password).await;
         let logged_in = logged_in.unwrap_or_else(|error| panic!("{name} cannot log in: {error}"));
         Self {

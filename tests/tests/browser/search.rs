@@ -84,12 +84,7 @@ async fn the_website_finds_what_other_clients_find() {
     let client = website.client().await;
     let name = AccountName::new("ana").unwrap();
     let password = Password::new(PASSWORD.to_owned());
-    let token = client.log_in(&name, &password).await.unwrap().token;
-    let ana = Person {
-        name,
-        password,
-        credential: Credential::Token(token),
-    };
+    let ana = Person::log_in(&client, name, password).await;
     let ben = Person::register(&client, "ben").await;
     fill(&client, &ana, &ben).await;
     eventually(

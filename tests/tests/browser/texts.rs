@@ -1,7 +1,7 @@
 //! What people write beside a task is text, too: reasons, answers, labels of one's
 //! own, and what two people change at once.
 
-use yoshi_protocol::{AccountName, Answer, Credential, Kind, NewTask, Password, Revise, Verb};
+use yoshi_protocol::{AccountName, Answer, Kind, NewTask, Password, Revise, Verb};
 use yoshi_tests::Person;
 
 use crate::browser::people;
@@ -16,12 +16,7 @@ async fn nothing_beside_a_task_is_more_than_text() {
     let client = browser.website().client().await;
     let name = AccountName::new(&browser.name).unwrap();
     let password = Password::new(PASSWORD.to_owned());
-    let token = client.log_in(&name, &password).await.unwrap().token;
-    let ana = Person {
-        name,
-        password,
-        credential: Credential::Token(token),
-    };
+    let ana = Person::log_in(&client, name, password).await;
     let mallory = Person::register(&client, "mallory").await;
     for text in CORPUS {
         let said = || text.to_owned();

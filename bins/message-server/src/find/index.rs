@@ -23,7 +23,7 @@ const GATHER: Duration = Duration::from_secs(1);
 /// a server about as much as the task itself did.
 const SHARE: u64 = 40;
 /// Blocks of the log by which it may lag: the nearer, the greater its share, until
-/// it has no pauses. Some minutes of a busy log.
+/// it has no pauses. Half a minute to a minute of a busy log.
 const LAG_BLOCKS_MAX: u64 = 20_000;
 /// No pause is longer.
 const PAUSE_MAX: Duration = Duration::from_secs(10);

@@ -1,7 +1,7 @@
 //! The log is lost, or shortened: servers refuse it and name the command that
 //! recovers it; nothing that was acknowledged is lost or doubled.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use async_nats::jetstream;
 use serde_json::Value;
 use yoshi_client::{Operator, Outgoing, Receipt};
 use yoshi_protocol::message::operate::{ServerReport, ServerState};
-use yoshi_protocol::subject::{self, Role};
+use yoshi_protocol::subject::{self, Role, TASKS_STREAM};
 use yoshi_protocol::{NewTask, Position};
 use yoshi_tests::command::operate;
 use yoshi_tests::contents::{self, OF_MESSAGE_SERVERS, OF_REGISTRATION_SERVERS};
@@ -132,6 +132,23 @@ pub(super) async fn all_ready(system: &mut System) {
         }
     })
     .await;
+}
+
+/// Where a NATS node keeps the stream of tasks.
+pub(super) fn tasks_in(store: &Path) -> PathBuf {
+    let mut folders = vec![store.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && path.ends_with(TASKS_STREAM) {
+                return path;
+            }
+            if path.is_dir() {
+                folders.push(path);
+            }
+        }
+    }
+    panic!("no {TASKS_STREAM} in {}", store.display());
 }
 
 pub(super) fn copy(from: &Path, to: &Path) {

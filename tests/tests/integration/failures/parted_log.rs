@@ -2,44 +2,34 @@
 //! behind: there are two histories of it, and positions do not tell which server
 //! holds which. `recover-log` chooses none of them by itself.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use yoshi_client::Receipt;
 use yoshi_protocol::message::roster::MsState;
-use yoshi_protocol::subject::{Role, TASKS_STREAM};
+use yoshi_protocol::subject::Role;
 use yoshi_tests::contents::{self, OF_MESSAGE_SERVERS};
 use yoshi_tests::scratch::Scratch;
 use yoshi_tests::{Person, System, SystemSettings, eventually};
 
 use super::draining;
-use super::lost_log::{SEEN_WITHIN, all_ready, all_refuse, done, nothing_is_lost, refused, sends};
+use super::lost_log::{
+    SEEN_WITHIN, all_ready, all_refuse, copy, done, nothing_is_lost, refused, sends, tasks_in,
+};
 
 const REPORTS_WITHIN: Duration = Duration::from_secs(3);
 /// The servers that have applied what the log loses.
 const OTHERS: [&str; 2] = ["ms1", "ms2"];
 
-/// Where a NATS node keeps the stream of tasks.
-fn tasks_in(store: &Path) -> PathBuf {
-    let mut folders = vec![store.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() && path.ends_with(TASKS_STREAM) {
-                return path;
-            }
-            if path.is_dir() {
-                folders.push(path);
-            }
-        }
-    }
-    panic!("no {TASKS_STREAM} in {}", store.display());
-}
-
-fn copy(from: &Path, to: &Path) {
-    let status = Command::new("cp").arg("-a").arg(from).arg(to).status();
-    assert!(status.expect("there is cp").success());
+/// The command that gives up what this server alone holds.
+fn without(server: &str) -> [&str; 6] {
+    [
+        "--json",
+        "recover-log",
+        "tasks",
+        "--yes",
+        "--without",
+        server,
+    ]
 }
 
 /// A system whose servers hold two histories of the log.
@@ -138,14 +128,7 @@ impl Parted {
     async fn go_on_without_the_third(mut self) {
         let third = self.id("ms3").await;
         let before = contents::of(self.system.database("ms3"), OF_MESSAGE_SERVERS).await;
-        let line = [
-            "--json",
-            "recover-log",
-            "tasks",
-            "--yes",
-            "--without",
-            &third,
-        ];
+        let line = without(&third);
         let recovered = done(&self.system, &line).await;
         assert_eq!(recovered["waiting"], serde_json::json!([]), "{recovered}");
         let (ana, ben) = &self.people;
@@ -245,14 +228,7 @@ async fn a_server_that_is_only_behind_shows_so_and_is_levelled() {
     system.nats.start_node(0);
     system.nats.ready().await;
     all_refuse(&system, Role::Ms, 2, "yoshi recover-log tasks").await;
-    let line = [
-        "--json",
-        "recover-log",
-        "tasks",
-        "--yes",
-        "--without",
-        &third,
-    ];
+    let line = without(&third);
     done(&system, &line).await;
     receipts.extend(sends(&system, &ana, &ben, 2).await);
     system.server("ms3").start();

@@ -3,41 +3,23 @@
 //! were down meanwhile, and come back with nothing but their databases; or they were
 //! halted, and go on with everything that they had in memory.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use yoshi_client::{Receipt, View};
 use yoshi_protocol::message::roster::MsState;
 use yoshi_protocol::message::task::{ClientPoll, TaskView};
-use yoshi_protocol::subject::TASKS_STREAM;
 use yoshi_protocol::{Position, ServerId};
 use yoshi_tests::contents::{self, OF_MESSAGE_SERVERS};
 use yoshi_tests::scratch::Scratch;
 use yoshi_tests::{Direct, Person, System, SystemSettings, eventually};
 
-use super::lost_log::{SEEN_WITHIN, copy, sends};
+use super::lost_log::{SEEN_WITHIN, copy, sends, tasks_in};
 
 const REPORTS_WITHIN: Duration = Duration::from_secs(3);
 /// The servers that have applied what the log loses.
 const OTHERS: [&str; 2] = ["ms1", "ms2"];
 const ASKED_WITHIN: Duration = Duration::from_secs(1);
-
-/// Where a NATS node keeps the stream of tasks.
-fn tasks_in(store: &Path) -> PathBuf {
-    let mut folders = vec![store.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() && path.ends_with(TASKS_STREAM) {
-                return path;
-            }
-            if path.is_dir() {
-                folders.push(path);
-            }
-        }
-    }
-    panic!("no {TASKS_STREAM} in {}", store.display());
-}
 
 /// A system whose log has lost its end and grown again.
 struct Regrown {
