@@ -27,6 +27,15 @@ use crate::forward::{Forwarder, Request};
 use crate::limit;
 use crate::view::{Plan, SharedView};
 
+/// How long an assignment may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// A failing one is given up after this.
+    pub(crate) assign: Duration,
+    /// The primary registration server says within this whether an account exists.
+    pub(crate) lookup: Duration,
+}
+
 /// Assigns homes, and keeps the requests that wait for them.
 #[derive(Clone)]
 pub(crate) struct Assigner {
@@ -34,6 +43,7 @@ pub(crate) struct Assigner {
     view: SharedView,
     store: Store,
     forwarder: Forwarder,
+    patience: Patience,
     waiting: Arc<Mutex<Waiting>>,
     /// One permit per assignment that runs.
     running: Arc<Semaphore>,
@@ -56,12 +66,19 @@ enum Place {
 }
 
 impl Assigner {
-    pub(crate) fn new(nats: Client, view: SharedView, store: Store, forwarder: Forwarder) -> Self {
+    pub(crate) fn new(
+        nats: Client,
+        view: SharedView,
+        store: Store,
+        forwarder: Forwarder,
+        patience: Patience,
+    ) -> Self {
         Self {
             nats,
             view,
             store,
             forwarder,
+            patience,
             waiting: Arc::default(),
             running: Arc::new(Semaphore::new(limit::ASSIGNING_MAX)),
         }
@@ -131,7 +148,7 @@ impl Assigner {
 
     /// Gives the account a home that serves, unless it has one.
     async fn assign(&self, account: &AccountName) -> Result<Affinity, ErrorReply> {
-        let deadline = Instant::now() + Duration::from_secs(limit::ASSIGN_SECONDS);
+        let deadline = Instant::now() + self.patience.assign;
         let mut pause = limit::ASSIGN_RETRY_MILLIS;
         let mut exists = false;
         loop {
@@ -181,7 +198,7 @@ impl Assigner {
         let question = LookupAccounts {
             accounts: vec![account.clone()],
         };
-        let within = Duration::from_secs(limit::LOOKUP_SECONDS);
+        let within = self.patience.lookup;
         let answer = request::<_, AccountsLookedUp>(&self.nats, subject, &question, within).await;
         let answer = answer.map_err(|error| {
             tracing::debug!(account = %account, %error, "{account} not looked up");

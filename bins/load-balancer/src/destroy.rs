@@ -108,12 +108,13 @@ async fn record(id: ServerId, store: &Store) -> Result<(), ErrorReply> {
 #[cfg(test)]
 mod tests {
     use std::time::Instant;
+    use yoshi_service::liveness::SILENT_MAX;
 
     use super::*;
 
     #[test]
     fn a_server_that_nobody_knows_is_more_likely_a_mistake() {
-        let view = View::new(Instant::now());
+        let view = View::new(Instant::now(), SILENT_MAX);
         let refused = |known: bool| {
             let id = ServerId::random();
             allowed(&view, DestroyMs { id, known }).err()

@@ -29,9 +29,9 @@ use async_nats::{Client, SubscribeError, Subscriber};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use yoshi_protocol::{ServerId, subject};
-use yoshi_service::{Context, HasServerArgs, ServerArgs};
+use yoshi_service::{Context, HasServerArgs, JetStreamArgs, ServerArgs, SilenceArgs};
 
-use assign::Assigner;
+use assign::{Assigner, Patience};
 use forward::Forwarder;
 use synced::{Part, Synced};
 use view::SharedView;
@@ -42,6 +42,33 @@ use view::SharedView;
 pub struct Args {
     #[command(flatten)]
     server: ServerArgs,
+
+    #[command(flatten)]
+    jetstream: JetStreamArgs,
+
+    #[command(flatten)]
+    silence: SilenceArgs,
+
+    /// After how many seconds a failing assignment of a home is given up; its
+    /// requests are answered "unavailable"
+    #[arg(long, env = "YOSHI_ASSIGN_SECONDS", default_value_t = 5,
+          value_parser = clap::value_parser!(u64).range(1..=60), value_name = "SECONDS")]
+    assign_seconds: u64,
+
+    /// How long the primary registration server may take to say whether an account
+    /// without a home exists, in seconds
+    #[arg(long, env = "YOSHI_LOOKUP_SECONDS", default_value_t = 2,
+          value_parser = clap::value_parser!(u64).range(1..=60), value_name = "SECONDS")]
+    lookup_seconds: u64,
+}
+
+impl Args {
+    fn patience(&self) -> Patience {
+        Patience {
+            assign: Duration::from_secs(self.assign_seconds),
+            lookup: Duration::from_secs(self.lookup_seconds),
+        }
+    }
 }
 
 impl HasServerArgs for Args {
@@ -85,18 +112,18 @@ pub enum Error {
 ///
 /// # Errors
 /// [`Error`]. Losing NATS for a while is none.
-pub async fn serve(_args: Args, context: Context) -> Result<(), Error> {
+pub async fn serve(args: Args, context: Context) -> Result<(), Error> {
     let id = ServerId::random();
     let identified = context.discovery.identify(id).await;
     identified.map_err(Error::Discovery)?;
     let (nats, requests) = (&context.nats, &context.requests);
-    let view = SharedView::new();
+    let view = SharedView::new(args.silence.silence());
     let synced = Synced::new(context.health.clone());
     let mut parts = JoinSet::new();
 
     listen_to_fan_out(&mut parts, &context, &view, &synced).await?;
     let forwarder = Forwarder::new(nats.clone());
-    let opening = follow_buckets(&mut parts, nats, &view, &synced);
+    let opening = follow_buckets(&mut parts, nats, args.jetstream.within(), &view, &synced);
     let stores = tokio::select! {
         stores = be_patient(opening, &context, &view, &forwarder) => stores?,
         () = context.shutdown.requested() => return Ok(()),
@@ -107,12 +134,17 @@ pub async fn serve(_args: Args, context: Context) -> Result<(), Error> {
         () = context.shutdown.requested() => return Ok(()),
     }
 
-    parts.spawn(stopgap::watch(stores.affinity.clone(), view.clone()));
+    parts.spawn(stopgap::watch(
+        stores.affinity.clone(),
+        view.clone(),
+        args.jetstream.within(),
+    ));
     let assigner = Assigner::new(
         nats.clone(),
         view.clone(),
         stores.affinity,
         forwarder.clone(),
+        args.patience(),
     );
     parts.spawn(spread::run(view.clone(), assigner.clone()));
     answer_questions(&mut parts, nats, &view).await?;
@@ -168,12 +200,11 @@ async fn listen_to_fan_out(
 async fn follow_buckets(
     parts: &mut JoinSet<()>,
     nats: &Client,
+    within: Duration,
     view: &SharedView,
     synced: &Synced,
 ) -> Result<Stores, Error> {
-    let jetstream: jetstream::Context = ContextBuilder::new()
-        .timeout(Duration::from_secs(limit::JETSTREAM_SECONDS))
-        .build(nats.clone());
+    let jetstream: jetstream::Context = ContextBuilder::new().timeout(within).build(nats.clone());
     let affinity = watch::open(&jetstream, subject::AFFINITY_BUCKET).await?;
     let destroyed = watch::open(&jetstream, subject::DESTROYED_BUCKET).await?;
     let registration = watch::open(&jetstream, subject::REGISTRATION_BUCKET).await?;

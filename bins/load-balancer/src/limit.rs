@@ -24,8 +24,6 @@ pub(crate) const WATCH_LOOK_MILLIS: u64 = 1_000;
 /// Looks in a row that must find a bucket's last revision fallen: a node that has
 /// just become its leader may be behind for a moment.
 pub(crate) const WATCH_FALLS: u32 = 2;
-/// Seconds that one call of JetStream may take.
-pub(crate) const JETSTREAM_SECONDS: u64 = 2;
 
 /// Accounts whose home is being assigned at once.
 pub(crate) const ASSIGNING_MAX: usize = 4_096;
@@ -33,10 +31,6 @@ pub(crate) const ASSIGNING_MAX: usize = 4_096;
 pub(crate) const WAITING_PER_ACCOUNT_MAX: usize = 64;
 /// Requests that wait for assignments, all accounts together.
 pub(crate) const WAITING_MAX: usize = 10_000;
-/// Seconds after which a failing assignment is given up.
-pub(crate) const ASSIGN_SECONDS: u64 = 5;
-/// Seconds in which the primary registration server says whether an account exists.
-pub(crate) const LOOKUP_SECONDS: u64 = 2;
 /// Milliseconds before an assignment is tried again.
 pub(crate) const ASSIGN_RETRY_MILLIS: u64 = 20;
 /// Longest wait before an assignment is tried again, in milliseconds.

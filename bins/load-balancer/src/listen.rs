@@ -16,7 +16,6 @@ use yoshi_protocol::message::roster::{
     self, Affinity, DownReason, MsDown, NewPrimReg, PingMs, PrimaryLease, StaleHome, ValueError,
 };
 use yoshi_protocol::{AccountName, subject};
-use yoshi_service::liveness::SILENT_MAX;
 
 use crate::limit;
 use crate::roster::Change;
@@ -173,8 +172,7 @@ pub(crate) async fn silence(view: SharedView, connections: [Client; 2], synced: 
         for id in gone {
             tracing::warn!(
                 server.id = %id,
-                "message server {id} is gone: silent for more than {} s",
-                SILENT_MAX.as_secs()
+                "message server {id} is gone: silent for too long"
             );
         }
         size.set(u32::try_from(all).unwrap_or(u32::MAX));

@@ -2,7 +2,7 @@
 //! passed in.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use yoshi_protocol::limit::HOST_CHARS_MAX;
 use yoshi_protocol::message::roster::{MsDown, MsState, PingMs};
@@ -46,10 +46,11 @@ pub enum Change {
 }
 
 impl Roster {
-    /// Nobody yet.
+    /// Nobody yet. Whoever is silent for longer than `silence`, and longer than it
+    /// says itself, is gone.
     #[must_use]
-    pub fn new(now: Instant) -> Self {
-        let mut hearing = Hearing::default();
+    pub fn new(now: Instant, silence: Duration) -> Self {
+        let mut hearing = Hearing::new(silence);
         hearing.look(now, true);
         Self {
             live: BTreeMap::new(),
@@ -96,7 +97,7 @@ impl Roster {
         let gone: Vec<_> = self
             .live
             .iter()
-            .filter(|(_, live)| self.hearing.is_gone(live.heard_at))
+            .filter(|(_, live)| self.hearing.is_gone_by(live.heard_at, live.ping.silence()))
             .map(|(id, _)| *id)
             .collect();
         for id in &gone {

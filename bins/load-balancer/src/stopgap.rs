@@ -52,9 +52,9 @@ fn score(account: &AccountName, server: ServerId) -> u64 {
     })
 }
 
-/// Asks the bucket's leader again and again whether it is there, for ever.
-pub(crate) async fn watch(store: Store, view: SharedView) {
-    let within = Duration::from_secs(limit::JETSTREAM_SECONDS);
+/// Asks the bucket's leader again and again whether it is there, for ever. It may
+/// take so long to answer.
+pub(crate) async fn watch(store: Store, view: SharedView, within: Duration) {
     let mut failures = 0;
     loop {
         let answer = timeout(within, store.stream.get_info()).await;
@@ -84,6 +84,7 @@ mod tests {
 
     use yoshi_protocol::message::roster::PingMs;
     use yoshi_protocol::{Incarnation, Position};
+    use yoshi_service::liveness::SILENT_MAX;
 
     use super::*;
 
@@ -103,6 +104,7 @@ mod tests {
             applied: Position::ZERO,
             stopped: false,
             incarnation: Incarnation(uuid::Uuid::nil()),
+            silence_seconds: None,
         };
         view.roster.ping(ping, Instant::now());
         id
@@ -110,7 +112,7 @@ mod tests {
 
     #[test]
     fn without_the_log_the_home_is_asked_or_else_one_that_is_there() {
-        let mut view = View::new(Instant::now());
+        let mut view = View::new(Instant::now(), SILENT_MAX);
         let here = ping(&mut view, 1, MsState::Behind);
         let home = Affinity {
             epoch: Epoch(7),
@@ -137,7 +139,7 @@ mod tests {
 
     #[test]
     fn one_that_has_not_served_is_asked_for_polls_only() {
-        let mut view = View::new(Instant::now());
+        let mut view = View::new(Instant::now(), SILENT_MAX);
         view.bucket_lost = true;
         assert_eq!(view.stopgap(&name("ana"), true), None);
         ping(&mut view, 1, MsState::Joining);
@@ -148,7 +150,7 @@ mod tests {
 
     #[test]
     fn accounts_spread_and_stay_where_they_are() {
-        let mut view = View::new(Instant::now());
+        let mut view = View::new(Instant::now(), SILENT_MAX);
         view.bucket_lost = true;
         for number in 1..=3 {
             ping(&mut view, number, MsState::Behind);

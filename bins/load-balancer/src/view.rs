@@ -2,7 +2,7 @@
 //! it comes from buckets and fan-out, so that every load balancer knows the same.
 
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use yoshi_planted::Fault;
 use yoshi_protocol::message::roster::{Affinity, MessageServer, MessageServers, MsState};
@@ -29,8 +29,8 @@ pub struct View {
 pub(crate) struct SharedView(Arc<Mutex<View>>);
 
 impl SharedView {
-    pub(crate) fn new() -> Self {
-        Self(Arc::new(Mutex::new(View::new(Instant::now()))))
+    pub(crate) fn new(silence: Duration) -> Self {
+        Self(Arc::new(Mutex::new(View::new(Instant::now(), silence))))
     }
 
     /// Looks at the view, or changes it. A closure, so that the lock cannot be
@@ -61,11 +61,11 @@ pub enum Plan {
 }
 
 impl View {
-    /// A load balancer that has heard nothing yet.
+    /// A load balancer that has heard nothing yet. `silence`: as of [`Roster::new`].
     #[must_use]
-    pub fn new(now: Instant) -> Self {
+    pub fn new(now: Instant, silence: Duration) -> Self {
         Self {
-            roster: Roster::new(now),
+            roster: Roster::new(now, silence),
             homes: Homes::default(),
             primary: Primary::default(),
             bucket_lost: false,
@@ -148,6 +148,7 @@ impl View {
 mod tests {
     use yoshi_protocol::message::roster::PingMs;
     use yoshi_protocol::{Incarnation, Position};
+    use yoshi_service::liveness::SILENT_MAX;
 
     use super::*;
 
@@ -161,7 +162,7 @@ mod tests {
 
     fn view(servers: &[(u128, MsState, u32)]) -> View {
         let mut view = View {
-            roster: Roster::new(Instant::now()),
+            roster: Roster::new(Instant::now(), SILENT_MAX),
             homes: Homes::default(),
             primary: Primary::default(),
             bucket_lost: false,
@@ -183,6 +184,7 @@ mod tests {
             applied: Position::ZERO,
             stopped: false,
             incarnation: Incarnation(uuid::Uuid::nil()),
+            silence_seconds: None,
         };
         view.roster.ping(ping, Instant::now());
     }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use clap::Parser;
 use yoshi_service::database::DatabaseArgs;
-use yoshi_service::{ConfigurationError, HasServerArgs, ServerArgs};
+use yoshi_service::{ConfigurationError, HasServerArgs, JetStreamArgs, ServerArgs, SilenceArgs};
 
 use crate::outbox::Limits;
+use crate::registration::Patience;
 
 /// A message server: holds all tasks of all accounts, is home of some of
 /// them, and replicates every new task through the log.
@@ -20,12 +21,36 @@ pub struct Arguments {
     #[command(flatten)]
     pub database: DatabaseArgs,
 
+    /// How long JetStream may take.
+    #[command(flatten)]
+    pub jetstream: JetStreamArgs,
+
+    /// When a message server is gone.
+    #[command(flatten)]
+    pub silence: SilenceArgs,
+
     /// Seconds after which a server that has not accounted for a task counts
     /// as down (the paper's beta). At least as long as a server may serve on
     /// without hearing of the others.
     #[arg(long, env = "YOSHI_BETA_SECONDS", default_value_t = 30,
           value_parser = clap::value_parser!(u64).range(3..=3600))]
     pub beta_seconds: u64,
+
+    /// Seconds that a client's request waits for the registration servers in all.
+    #[arg(long, env = "YOSHI_REGISTRATION_SECONDS", default_value_t = 8,
+          value_parser = clap::value_parser!(u64).range(1..=60))]
+    pub registration_seconds: u64,
+
+    /// Seconds that one registration server may take to answer before the load
+    /// balancers are asked for another one.
+    #[arg(long, env = "YOSHI_REGISTRATION_TRY_SECONDS", default_value_t = 3,
+          value_parser = clap::value_parser!(u64).range(1..=60))]
+    pub registration_try_seconds: u64,
+
+    /// Seconds that a neighbour may take for one page of its copy of the log.
+    #[arg(long, env = "YOSHI_NEIGHBOUR_SECONDS", default_value_t = 10,
+          value_parser = clap::value_parser!(u64).range(1..=60))]
+    pub neighbour_seconds: u64,
 
     /// Seconds for which a verified credential is remembered; 0 asks the
     /// registration server every time.
@@ -67,6 +92,21 @@ impl Arguments {
         Duration::from_secs(self.beta_seconds)
     }
 
+    /// How long the registration servers may take to answer.
+    #[must_use]
+    pub fn registration(&self) -> Patience {
+        Patience {
+            in_all: Duration::from_secs(self.registration_seconds),
+            one_try: Duration::from_secs(self.registration_try_seconds),
+        }
+    }
+
+    /// How long a neighbour may take for one page of the log.
+    #[must_use]
+    pub fn neighbour(&self) -> Duration {
+        Duration::from_secs(self.neighbour_seconds)
+    }
+
     /// How long the log must be out of reach before tasks are queued.
     #[must_use]
     pub fn queue_after(&self) -> Duration {
@@ -101,6 +141,13 @@ impl HasServerArgs for Arguments {
     }
 
     fn check(&self) -> Result<(), ConfigurationError> {
+        let silence_seconds = self.silence.silence().as_secs();
+        if self.beta_seconds < silence_seconds {
+            return Err(ConfigurationError::new(format!(
+                "--beta-seconds {}: at least as long as --silence-seconds, {silence_seconds}",
+                self.beta_seconds
+            )));
+        }
         self.database.check()
     }
 

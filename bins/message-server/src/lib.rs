@@ -88,7 +88,8 @@ impl Error {
 /// # Errors
 /// [`Error`].
 pub async fn run(arguments: Arguments, context: Context) -> Result<(), Error> {
-    let registration = Registration::listen(context.nats.clone()).await?;
+    let patience = arguments.registration();
+    let registration = Registration::listen(context.nats.clone(), patience).await?;
     let accounts = Accounts::listen(&context.nats, registration, arguments.remember()).await?;
     let mut anew = None;
     let mut beginning = Beginning::new(&context.shutdown);

@@ -20,7 +20,7 @@ use crate::arguments::Arguments;
 use crate::compare::{Comparing, stopping};
 use crate::find::Index;
 use crate::machine::Tasks;
-use crate::membership::{Ears, Membership};
+use crate::membership::{Ears, Membership, Waits};
 use crate::notice::Notices;
 use crate::operate::{Anew, Operating};
 use crate::outbox::Outbox;
@@ -71,7 +71,7 @@ impl Life<'_> {
         tracing::info!(server = %id, %incarnation, "message server {id}");
         let nats = &context.nats;
         let ears = Ears::open(nats).await?;
-        let membership = Membership::new(id, incarnation, arguments.queue_after());
+        let membership = Membership::new(id, incarnation, self.waits());
         membership.join(nats).await?;
         let before = fork::load(pool).await?;
         membership.remember(&before);
@@ -141,7 +141,18 @@ impl Life<'_> {
             stream: subject::TASKS_STREAM.to_owned(),
             id: self.id,
             incarnation,
-            beta: self.arguments.beta(),
+            waits: yoshi_replica::Waits {
+                beta: self.arguments.beta(),
+                jetstream: self.arguments.jetstream.within(),
+                neighbour: self.arguments.neighbour(),
+            },
+        }
+    }
+
+    fn waits(&self) -> Waits {
+        Waits {
+            silence: self.arguments.silence.silence(),
+            queue_after: self.arguments.queue_after(),
         }
     }
 }

@@ -13,13 +13,14 @@ use yoshi_protocol::message::task::ServerApplied;
 use yoshi_protocol::{Incarnation, Position, ServerId, subject};
 use yoshi_replica::{Handle, Peer};
 use yoshi_service::Context;
+use yoshi_service::liveness::SILENT_MAX;
 
 pub use self::others::Ears;
 use self::others::Heard;
 use self::place::Place;
 use self::wishes::Wishes;
 use crate::footing::Footing;
-use crate::roster::{Roster, SILENT_MAX};
+use crate::roster::Roster;
 use crate::rules::Outcome;
 
 mod others;
@@ -30,10 +31,29 @@ const PING_EVERY: Duration = Duration::from_secs(1);
 /// How soon a ping tells of a new position: inboxes show from it how many
 /// servers hold a task.
 const PING_NEWS_EVERY: Duration = Duration::from_millis(250);
-/// How old the latest look at the log's tail may be while this server serves.
-/// The others wait for it no more once it has been silent for too long, and its
-/// last ping may be an interval older than its last look: it ceases before that.
-const CONFIRMED_MAX: Duration = SILENT_MAX.saturating_sub(PING_EVERY);
+
+/// How long this server, and the others, may do without something.
+#[derive(Debug, Clone, Copy)]
+pub struct Waits {
+    /// Without a word a message server is gone after this.
+    pub silence: Duration,
+    /// Tasks are queued once the log has been out of reach for so long.
+    pub queue_after: Duration,
+}
+
+impl Waits {
+    /// How old the latest look at the log's tail may be while this server serves.
+    /// The others wait for it no more once it has been silent for too long, and its
+    /// last ping may be an interval older than its last look: it ceases before that.
+    fn confirmed_max(self) -> Duration {
+        self.silence.saturating_sub(PING_EVERY)
+    }
+
+    /// What a ping says of it: nothing, if everybody goes by it anyway.
+    fn told(self) -> Option<u64> {
+        (self.silence > SILENT_MAX).then_some(self.silence.as_secs())
+    }
+}
 
 /// What the other parts of the server ask about its place.
 #[derive(Clone)]
@@ -44,24 +64,23 @@ pub struct Membership {
     peers: Arc<watch::Sender<Vec<Peer>>>,
     state: Arc<watch::Sender<MsState>>,
     footing: Arc<watch::Sender<Footing>>,
-    queue_after: Duration,
+    waits: Waits,
     in_hand: Arc<AtomicU32>,
     wishes: Wishes,
 }
 
 impl Membership {
-    /// A server that has not joined yet. It queues once the log has been out of
-    /// reach for `queue_after`.
+    /// A server that has not joined yet.
     #[must_use]
-    pub fn new(id: ServerId, incarnation: Incarnation, queue_after: Duration) -> Self {
+    pub fn new(id: ServerId, incarnation: Incarnation, waits: Waits) -> Self {
         Self {
             id,
             incarnation,
-            roster: Arc::default(),
+            roster: Arc::new(Mutex::new(Roster::new(waits.silence))),
             peers: Arc::new(watch::Sender::new(Vec::new())),
             state: Arc::new(watch::Sender::new(MsState::Joining)),
             footing: Arc::new(watch::Sender::new(Footing::Log)),
-            queue_after,
+            waits,
             in_hand: Arc::default(),
             wishes: Wishes::default(),
         }
@@ -79,9 +98,15 @@ impl Membership {
     pub fn state(&self, replica: &Handle<Outcome>) -> MsState {
         match *self.state.borrow() {
             MsState::Serving if self.is_stopped() => MsState::Behind,
-            MsState::Serving if !replica.is_at_tail(CONFIRMED_MAX) => MsState::Behind,
+            MsState::Serving if !replica.is_at_tail(self.waits.confirmed_max()) => MsState::Behind,
             state => state,
         }
+    }
+
+    /// How long this server may be silent before it counts as gone.
+    #[must_use]
+    pub fn silence(&self) -> Duration {
+        self.waits.silence
     }
 
     /// What this server goes by.
@@ -139,7 +164,7 @@ impl Membership {
         news.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut standing = replica.standing();
         let mut wishes = self.wishes.changes();
-        let mut place = Place::new(self.queue_after);
+        let mut place = Place::new(self.waits.queue_after);
         loop {
             // It settles for longer than until here before it serves from another log.
             self.roster().follow(replica.stream());
@@ -163,7 +188,7 @@ impl Membership {
                         place.echo.is_some_and(|echo| echo.elapsed() < 2 * PING_EVERY);
                     self.roster().sweep(Instant::now(), listening);
                     self.publish_peers();
-                    if place.at_tail_since.is_none() && replica.is_at_tail(CONFIRMED_MAX) {
+                    if place.at_tail_since.is_none() && replica.is_at_tail(self.waits.confirmed_max()) {
                         place.at_tail_since = Some(Instant::now());
                     }
                     (place.tail, place.latest) = (place.latest, replica.applied());
@@ -209,6 +234,7 @@ impl Membership {
             applied: replica.applied(),
             stopped: self.is_stopped(),
             incarnation: self.incarnation,
+            silence_seconds: self.waits.told(),
         };
         let published = context
             .nats

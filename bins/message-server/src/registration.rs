@@ -16,9 +16,6 @@ use yoshi_protocol::subject::{self, RsVerb};
 use yoshi_protocol::{ErrorCode, ErrorReply};
 use yoshi_service::request::{self, request};
 
-/// How long one client's request waits for the registration servers in all.
-const DEADLINE: Duration = Duration::from_secs(8);
-const TRY_TIMEOUT: Duration = Duration::from_secs(3);
 /// How often any registration server is asked before the client hears of it:
 /// each try may reach another one.
 const ANY_TRIES: u32 = 3;
@@ -26,10 +23,20 @@ const LB_TIMEOUT: Duration = Duration::from_secs(1);
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
 const PAUSE_LONGEST: Duration = Duration::from_secs(1);
 
+/// How long the registration servers may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// One client's request waits so long for all tries together.
+    pub in_all: Duration,
+    /// One try waits so long.
+    pub one_try: Duration,
+}
+
 /// Requests to the primary registration server. Cheap to clone.
 #[derive(Clone)]
 pub struct Registration {
     nats: Client,
+    patience: Patience,
     primary: Arc<watch::Sender<Option<NewPrimReg>>>,
 }
 
@@ -38,10 +45,14 @@ impl Registration {
     ///
     /// # Errors
     /// If NATS refuses the subscription.
-    pub async fn listen(nats: Client) -> Result<Self, async_nats::SubscribeError> {
+    pub async fn listen(
+        nats: Client,
+        patience: Patience,
+    ) -> Result<Self, async_nats::SubscribeError> {
         let mut announcements = nats.subscribe(subject::RS_NEW_PRIMARY).await?;
         let registration = Self {
             nats,
+            patience,
             primary: Arc::new(watch::Sender::new(None)),
         };
         let listening = registration.clone();
@@ -72,7 +83,8 @@ impl Registration {
         verb: RsVerb,
         question: &Q,
     ) -> Result<T, ErrorReply> {
-        let deadline = Instant::now() + DEADLINE;
+        let Patience { in_all, one_try } = self.patience;
+        let deadline = Instant::now() + in_all;
         let mut pause = PAUSE_FIRST;
         loop {
             let known = *self.primary.borrow();
@@ -81,7 +93,7 @@ impl Registration {
                 None => self.query_lb().await,
             };
             if let Some(primary) = primary {
-                let within = TRY_TIMEOUT.min(deadline.saturating_duration_since(Instant::now()));
+                let within = one_try.min(deadline.saturating_duration_since(Instant::now()));
                 let subject = subject::rs(primary.id, verb);
                 match request(&self.nats, subject, question, within).await {
                     Ok(answer) => return Ok(answer),
@@ -116,7 +128,8 @@ impl Registration {
     ) -> Result<T, ErrorReply> {
         let subject = subject::rs_any(verb).expect("only such verbs are asked");
         for _ in 0..ANY_TRIES {
-            let answer = request(&self.nats, subject.to_owned(), question, TRY_TIMEOUT).await;
+            let within = self.patience.one_try;
+            let answer = request(&self.nats, subject.to_owned(), question, within).await;
             match answer {
                 Ok(answer) => return Ok(answer),
                 Err(request::Error::Refused(refusal)) if !refusal.code.is_retryable() => {

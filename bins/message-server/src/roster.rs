@@ -1,7 +1,7 @@
 //! Who else is there, from PING_MS and MS_DOWN. Pure: time is passed in.
 
-use std::collections::BTreeMap;
-use std::time::Instant;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use yoshi_protocol::message::roster::{DownReason, MsDown, MsState, PingMs};
 use yoshi_protocol::message::task::ServerApplied;
@@ -9,18 +9,16 @@ use yoshi_protocol::{Incarnation, Position, ServerId};
 use yoshi_replica::Peer;
 use yoshi_service::liveness::Hearing;
 
-pub use yoshi_service::liveness::SILENT_MAX;
-
 /// Servers remembered at most; an organisation runs a handful.
 const SERVERS_MAX: usize = 1_000;
 
 /// The other message servers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Roster {
     /// The log that this server follows; none until it was told.
     log: Option<Incarnation>,
     servers: BTreeMap<ServerId, Server>,
-    destroyed: std::collections::BTreeSet<ServerId>,
+    destroyed: BTreeSet<ServerId>,
     hearing: Hearing,
 }
 
@@ -33,6 +31,18 @@ struct Server {
 }
 
 impl Roster {
+    /// Nobody yet. Whoever is silent for longer than `silence`, and longer than it
+    /// says itself, is gone.
+    #[must_use]
+    pub fn new(silence: Duration) -> Self {
+        Self {
+            log: None,
+            servers: BTreeMap::new(),
+            destroyed: BTreeSet::new(),
+            hearing: Hearing::new(silence),
+        }
+    }
+
     /// The log that this server follows. Positions of another one say nothing
     /// about it, so whoever follows another one holds nothing and keeps up with nothing.
     pub fn follow(&mut self, log: Incarnation) {
@@ -84,7 +94,7 @@ impl Roster {
         self.hearing.look(now, listening);
         let hearing = &self.hearing;
         self.servers
-            .retain(|_, server| !hearing.is_gone(server.heard));
+            .retain(|_, Server { ping, heard, .. }| !hearing.is_gone_by(*heard, ping.silence()));
     }
 
     /// The servers that follow the log beside this one. Success waits for the
@@ -161,6 +171,8 @@ impl Roster {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use yoshi_service::liveness::SILENT_MAX;
+
     fn ping(id: ServerId, state: MsState, applied: u64) -> PingMs {
         PingMs {
             id,
@@ -172,6 +184,7 @@ mod tests {
             applied: Position(applied),
             stopped: false,
             incarnation: Incarnation::random(),
+            silence_seconds: None,
         }
     }
 
@@ -181,7 +194,7 @@ mod tests {
 
     #[test]
     fn success_waits_for_serving_servers_and_those_about_to_serve() {
-        let (mut roster, now, id) = (Roster::default(), Instant::now(), ServerId::random());
+        let (mut roster, now, id) = (Roster::new(SILENT_MAX), Instant::now(), ServerId::random());
         roster.heard(ping(id, MsState::Joining, 5), Position(9), now);
         assert_eq!(counts(&roster), [false]);
         roster.heard(ping(id, MsState::Joining, 9), Position(9), now);
@@ -194,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_stopped_server_counts_for_nothing() {
-        let (mut roster, now, id) = (Roster::default(), Instant::now(), ServerId::random());
+        let (mut roster, now, id) = (Roster::new(SILENT_MAX), Instant::now(), ServerId::random());
         roster.heard(ping(id, MsState::Serving, 9), Position(9), now);
         assert!(roster.serves(Position(9)) && !roster.serves(Position(10)));
         assert_eq!(roster.neighbours(), [id]);
@@ -210,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_server_of_another_log_holds_nothing_of_this_one() {
-        let (mut roster, now, id) = (Roster::default(), Instant::now(), ServerId::random());
+        let (mut roster, now, id) = (Roster::new(SILENT_MAX), Instant::now(), ServerId::random());
         let (lost, log) = (Incarnation::random(), Incarnation::random());
         let of = |stream, state| PingMs {
             stream: Some(stream),
@@ -247,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_silent_server_is_gone_and_a_destroyed_one_stays_gone() {
-        let (mut roster, now, id) = (Roster::default(), Instant::now(), ServerId::random());
+        let (mut roster, now, id) = (Roster::new(SILENT_MAX), Instant::now(), ServerId::random());
         roster.heard(ping(id, MsState::Serving, 5), Position(5), now);
         let mut sweep_until = |seconds: std::ops::Range<u32>, listening: bool| {
             for second in seconds {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use yoshi_protocol::limit::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
 use yoshi_protocol::subject::ACCOUNTS_STREAM;
 use yoshi_service::database::DatabaseArgs;
-use yoshi_service::{ConfigurationError, HasServerArgs, ServerArgs};
+use yoshi_service::{ConfigurationError, HasServerArgs, JetStreamArgs, ServerArgs};
 
 use crate::election;
 
@@ -19,6 +19,9 @@ pub struct Arguments {
 
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
+
+    #[command(flatten)]
+    pub(crate) jetstream: JetStreamArgs,
 
     /// How long the primary's lease holds after its last renewal, in seconds.
     /// A dead primary is replaced after it at the latest
@@ -56,6 +59,17 @@ pub struct Arguments {
     #[arg(long, env = "YOSHI_BETA_SECONDS", default_value_t = 30,
           value_parser = clap::value_parser!(u64).range(3..=600), value_name = "SECONDS")]
     beta_seconds: u64,
+
+    /// How long its database may be silent before this server is primary no more, in
+    /// seconds: longer than one query that fails at its bound of 5 s, and the next
+    #[arg(long, env = "YOSHI_DATABASE_SILENCE_SECONDS", default_value_t = 7,
+          value_parser = clap::value_parser!(u64).range(3..=600), value_name = "SECONDS")]
+    database_silence_seconds: u64,
+
+    /// How long a neighbour may take for one page of its copy of the log, in seconds
+    #[arg(long, env = "YOSHI_NEIGHBOUR_SECONDS", default_value_t = 10,
+          value_parser = clap::value_parser!(u64).range(1..=60), value_name = "SECONDS")]
+    neighbour_seconds: u64,
 
     /// How long after it last followed the accounts log this server checks
     /// credentials for message servers that can only queue and read, in hours; 0
@@ -126,6 +140,16 @@ impl Arguments {
     /// How long a backup may be silent until it is gone.
     pub(crate) fn silence_max(&self) -> Duration {
         self.heartbeat() * self.heartbeats_missed_max
+    }
+
+    /// How long its database may be silent before this server is primary no more.
+    pub(crate) fn database_silence(&self) -> Duration {
+        Duration::from_secs(self.database_silence_seconds)
+    }
+
+    /// How long a neighbour may take for one page of the log.
+    pub(crate) fn neighbour(&self) -> Duration {
+        Duration::from_secs(self.neighbour_seconds)
     }
 
     pub(crate) fn beta(&self) -> Duration {

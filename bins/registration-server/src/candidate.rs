@@ -20,7 +20,7 @@ pub(crate) use calls::Calls;
 
 use crate::backups::Backups;
 use crate::election::{Action, Election, Input, Role};
-use crate::limit::{LEASE_CALL_MAX, TICK_INTERVAL};
+use crate::limit::{LEAVE_MAX, TICK_INTERVAL};
 use crate::pulse::Pulse;
 use crate::rules::Primary;
 
@@ -116,7 +116,7 @@ impl Candidate {
                 }
             }
         };
-        if tokio::time::timeout(LEASE_CALL_MAX, ending).await.is_err() {
+        if tokio::time::timeout(LEAVE_MAX, ending).await.is_err() {
             tracing::warn!("the lease was not given up in time: it ends by itself");
         }
     }

@@ -9,7 +9,6 @@ use yoshi_protocol::subject::{PRIMARY_KEY, REGISTRATION_BUCKET};
 use yoshi_service::key::{self, Held, Key, Place};
 
 use crate::election::LeaseView;
-use crate::limit::LEASE_CALL_MAX;
 
 /// Why the lease could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -37,16 +36,21 @@ impl Error {
 pub(crate) struct Lease(Key);
 
 impl Lease {
-    /// Opens the bucket, which provisioning has made.
+    /// Opens the bucket, which provisioning has made. One read or write may take
+    /// `call_max`.
     ///
     /// # Errors
     /// [`Error::Key`].
-    pub(crate) async fn open(nats: &Client, time_to_live: Duration) -> Result<Self, Error> {
+    pub(crate) async fn open(
+        nats: &Client,
+        time_to_live: Duration,
+        call_max: Duration,
+    ) -> Result<Self, Error> {
         let place = Place {
             bucket: REGISTRATION_BUCKET,
             key: PRIMARY_KEY,
             time_to_live,
-            call_max: LEASE_CALL_MAX,
+            call_max,
         };
         Ok(Self(Key::open(nats, place).await?))
     }

@@ -53,17 +53,15 @@ pub(crate) const ANNOUNCE_INTERVAL: Duration = Duration::from_secs(5);
 pub(crate) const LEASE_POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// How often the election's clock ticks.
 pub(crate) const TICK_INTERVAL: Duration = Duration::from_millis(50);
-/// How long one read or write of the lease may take.
-pub(crate) const LEASE_CALL_MAX: Duration = Duration::from_secs(2);
+/// How long the calls under way may take to end when the server leaves: one of
+/// them may give the lease up.
+pub(crate) const LEAVE_MAX: Duration = Duration::from_secs(2);
 /// How long a claim waits that found the log full.
 pub(crate) const CLAIM_PAUSE: Duration = Duration::from_millis(100);
 /// How long one question to the load balancers may take at start.
 pub(crate) const BALANCER_QUERY_MAX: Duration = Duration::from_secs(1);
 /// How often the database is asked whether it answers.
 pub(crate) const PULSE_INTERVAL: Duration = Duration::from_secs(1);
-/// How long it may be silent before this server is no primary: one query that
-/// fails at its bound, and the next.
-pub(crate) const PULSE_SILENT_MAX: Duration = Duration::from_secs(7);
 /// How long it may be silent before a backup no longer greets the primary, which
 /// would wait for it: two queries that are missed. Sooner than a primary gives up,
 /// for it costs little; with the silence after which a backup is gone, a change

@@ -7,24 +7,31 @@ use std::time::{Duration, Instant};
 use deadpool_postgres::Pool;
 use tokio::sync::watch;
 
-use crate::limit::{PULSE_INTERVAL, PULSE_PROMPT_MAX, PULSE_SILENT_MAX};
+use crate::limit::{PULSE_INTERVAL, PULSE_PROMPT_MAX};
 use crate::store::query;
 
 /// When the database answered last.
 #[derive(Debug, Clone)]
-pub(crate) struct Pulse(watch::Receiver<Instant>);
+pub(crate) struct Pulse {
+    answered: watch::Receiver<Instant>,
+    silence_max: Duration,
+}
 
 impl Pulse {
-    /// Asks the database now and then, for as long as anybody wants to know.
-    pub(crate) fn follow(pool: Pool) -> Self {
-        let (answered, pulse) = watch::channel(Instant::now());
-        tokio::spawn(ask(pool, answered));
-        Self(pulse)
+    /// Asks the database now and then, for as long as anybody wants to know. After
+    /// `silence_max` without an answer it beats no more.
+    pub(crate) fn follow(pool: Pool, silence_max: Duration) -> Self {
+        let (answers, answered) = watch::channel(Instant::now());
+        tokio::spawn(ask(pool, answers));
+        Self {
+            answered,
+            silence_max,
+        }
     }
 
     /// Whether it has answered lately.
     pub(crate) fn beats(&self, now: Instant) -> bool {
-        self.silent_for(now) <= PULSE_SILENT_MAX
+        self.silent_for(now) <= self.silence_max
     }
 
     /// Whether it has answered so lately that a primary may wait for its commits.
@@ -33,7 +40,7 @@ impl Pulse {
     }
 
     fn silent_for(&self, now: Instant) -> Duration {
-        now.saturating_duration_since(*self.0.borrow())
+        now.saturating_duration_since(*self.answered.borrow())
     }
 }
 

@@ -45,7 +45,12 @@ pub(crate) async fn start(arguments: &Arguments, context: &Context) -> Result<St
     // Listened to before anybody is asked, so that no change in between is missed.
     let announcements = context.nats.subscribe(subject::RS_NEW_PRIMARY).await?;
     let known = ask_balancers(&context.nats).await;
-    let lease = Lease::open(&context.nats, arguments.election().lease).await?;
+    let lease = Lease::open(
+        &context.nats,
+        arguments.election().lease,
+        arguments.jetstream.within(),
+    )
+    .await?;
     let primary = query::primary(&pool).await?;
     let (machine, logged) = Accounts::new(primary);
     let (peers_to, peers) = watch::channel(Vec::new());
@@ -87,7 +92,7 @@ pub(crate) async fn start(arguments: &Arguments, context: &Context) -> Result<St
             logged,
             standing: handle.standing(),
             applied: handle.applied_changes(),
-            pulse: Pulse::follow(pool.clone()),
+            pulse: Pulse::follow(pool.clone(), arguments.database_silence()),
         },
         outputs: Outputs {
             role: role_to,
@@ -128,7 +133,11 @@ fn log_settings(
         stream: subject::ACCOUNTS_STREAM.to_owned(),
         id,
         incarnation,
-        beta: arguments.beta(),
+        waits: yoshi_replica::Waits {
+            beta: arguments.beta(),
+            jetstream: arguments.jetstream.within(),
+            neighbour: arguments.neighbour(),
+        },
     }
 }
 

@@ -33,6 +33,11 @@ pub const PASSWORD_BYTES_MAX: usize = 1_024;
 pub const PASSWORD_CHARS_MIN: usize = 8;
 /// Bytes of a token: 256 random bits.
 pub const TOKEN_BYTES: usize = 32;
+/// Seconds without PING_MS after which a message server counts as gone, if neither
+/// it nor the listener goes by a longer silence.
+pub const SILENCE_SECONDS: u64 = 3;
+/// The longest such silence.
+pub const SILENCE_SECONDS_MAX: u64 = 60;
 /// Characters of a server's host label.
 pub const HOST_CHARS_MAX: usize = 255;
 

@@ -65,8 +65,20 @@ pub struct Settings {
     pub id: ServerId,
     /// This life of its process.
     pub incarnation: Incarnation,
+    /// How long others may take.
+    pub waits: Waits,
+}
+
+/// How long a replica waits for others.
+#[derive(Debug, Clone, Copy)]
+pub struct Waits {
     /// β: how long a peer may take to account for an entry before it counts as down (§5.2).
     pub beta: Duration,
+    /// How long JetStream may take to acknowledge a block or answer a question,
+    /// before its fate counts as unknown, and the log as out of reach.
+    pub jetstream: Duration,
+    /// How long a neighbour may take for one page of its copy of the log.
+    pub neighbour: Duration,
 }
 
 /// Where a replica stands.

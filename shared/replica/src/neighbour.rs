@@ -17,7 +17,6 @@ use crate::cursor::{Cursor, DatabaseError};
 use crate::machine::StateMachine;
 use crate::{Peer, Settings};
 
-const PAGE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a neighbour may take to say how far it is.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -61,7 +60,8 @@ pub(crate) async fn page(
         since: cursor.applied,
         stream: cursor.incarnation,
     };
-    let mut page = ask(nats, settings.role, peer.id, request, PAGE_TIMEOUT).await?;
+    let within = settings.waits.neighbour;
+    let mut page = ask(nats, settings.role, peer.id, request, within).await?;
     if let Some(until) = until {
         page.entries.retain(|entry| entry.position <= until);
         page.through = page.through.min(until);
@@ -85,8 +85,9 @@ pub(crate) async fn page_of(
     role: Role,
     server: ServerId,
     request: PollLog,
+    within: Duration,
 ) -> Result<LogPage, NeighbourError> {
-    ask(nats, role, server, request, PAGE_TIMEOUT).await
+    ask(nats, role, server, request, within).await
 }
 
 /// How far the most advanced of these servers has applied a log, past `since`;

@@ -17,7 +17,6 @@ use crate::{Peer, Settings, Standing, neighbour};
 /// How often the stream's leader is asked, and how long the applying side may
 /// take to reach what was its tail when it was asked.
 const ASK_EVERY: Duration = Duration::from_secs(1);
-const ASK_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often a server that is catching up looks again.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 
@@ -112,7 +111,8 @@ impl Watch {
         let taken = *self.stored_by_root.borrow();
         let peers = self.peers.borrow().clone();
         let followed = self.followed.borrow().clone();
-        let view = match tokio::time::timeout(ASK_TIMEOUT, self.log.view()).await {
+        let view = match tokio::time::timeout(self.settings.waits.jetstream, self.log.view()).await
+        {
             Ok(Ok(view)) => view,
             Ok(Err(_)) | Err(_) => return Some(Standing::OutOfReach),
         };

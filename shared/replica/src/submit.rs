@@ -61,7 +61,7 @@ pub(crate) async fn run<O: Send + 'static>(
         incarnation: mut log,
         applied,
     } = from;
-    let mut root = Root::<Ticket<O>, O>::new(settings.id, settings.beta, applied);
+    let mut root = Root::<Ticket<O>, O>::new(settings.id, settings.waits.beta, applied);
     root.follow(log);
     root.set_peers(&inputs.peers.borrow_and_update());
     let mut idle_publisher = Some(publisher);
@@ -197,7 +197,7 @@ fn accounted<O>(root: &mut Root<Ticket<O>, O>, message: &Message) {
 
 async fn report_down(nats: &Client, settings: &Settings, down: Down) {
     tracing::warn!(
-        server = %down.id, beta_seconds = settings.beta.as_secs_f64(),
+        server = %down.id, beta_seconds = settings.waits.beta.as_secs_f64(),
         "a server did not account for an entry in time and counts as down"
     );
     metrics::counter!("yoshi_replica_peers_down_total").increment(1);

@@ -8,9 +8,10 @@ use std::time::Duration;
 use async_nats::ServerAddr;
 use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
-use yoshi_protocol::limit::HOST_CHARS_MAX;
+use yoshi_protocol::limit::{HOST_CHARS_MAX, SILENCE_SECONDS_MAX};
 
 use crate::limit;
+use crate::liveness::SILENT_MAX;
 
 /// A setting that cannot work. Ends the process with exit code 64, wherever it
 /// stands in the chain of an error that `serve` returns.
@@ -130,6 +131,44 @@ pub struct ServerArgs {
     /// Run even where NATS or Postgres may lose what was reported as done: for experiments only
     #[arg(long, env = "YOSHI_UNSAFE_STORAGE", alias = "unsafe-durability")]
     pub unsafe_storage: bool,
+}
+
+/// The argument of servers that ask JetStream.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct JetStreamArgs {
+    /// How long JetStream may take to acknowledge or to answer, in seconds, before
+    /// what was asked of it counts as unknown, and what it holds as out of reach
+    #[arg(long, env = "YOSHI_JETSTREAM_SECONDS", default_value_t = 2,
+          value_parser = clap::value_parser!(u64).range(1..=60), value_name = "SECONDS")]
+    jetstream_seconds: u64,
+}
+
+impl JetStreamArgs {
+    /// How long it may take.
+    #[must_use]
+    pub fn within(&self) -> Duration {
+        Duration::from_secs(self.jetstream_seconds)
+    }
+}
+
+/// The argument of servers that go by message servers' announcements.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct SilenceArgs {
+    /// After how many seconds without PING_MS, which comes every second, a message
+    /// server counts as gone. Whoever hears of a longer one of another server
+    /// grants it that
+    #[arg(long, env = "YOSHI_SILENCE_SECONDS", default_value_t = SILENT_MAX.as_secs(),
+          value_parser = clap::value_parser!(u64).range(3..=SILENCE_SECONDS_MAX),
+          value_name = "SECONDS")]
+    silence_seconds: u64,
+}
+
+impl SilenceArgs {
+    /// How long a message server may be silent.
+    #[must_use]
+    pub fn silence(&self) -> Duration {
+        Duration::from_secs(self.silence_seconds)
+    }
 }
 
 /// The shared arguments, read and checked.

@@ -63,7 +63,7 @@ pub enum Error {
     Pool(#[from] deadpool_postgres::BuildError),
 }
 
-/// Waits for Postgres within [`limit::DATABASE_WAIT_SECONDS`], checks its version
+/// Waits for Postgres, checks its version
 /// and that it keeps what it has committed, runs the migrations, builds the pool.
 ///
 /// Each runner keeps its own history table (`set_migration_table_name`), and
@@ -78,9 +78,14 @@ pub async fn open(
 ) -> Result<Pool, Error> {
     let config = args.config(context.role).map_err(Error::Configuration)?;
     let migrations = Arc::new(migrations);
-    let deadline = Instant::now() + Duration::from_secs(limit::DATABASE_WAIT_SECONDS);
+    let deadline = Instant::now() + args.wait();
     loop {
-        let waited = wait(&config, deadline, context.unsafe_storage, &context.health);
+        let waited = wait(
+            &config,
+            (args.wait(), deadline),
+            context.unsafe_storage,
+            &context.health,
+        );
         tokio::select! {
             waited = waited => waited?,
             () = context.shutdown.requested() => return Err(Error::Stopped),
@@ -104,10 +109,10 @@ pub async fn open(
             recycling_method: RecyclingMethod::Fast,
         },
     );
-    let attempt = Duration::from_secs(limit::DATABASE_ATTEMPT_SECONDS);
+    let attempt = args.connect_within();
     Ok(Pool::builder(manager)
         .max_size(args.pool_size())
-        .wait_timeout(Some(Duration::from_secs(limit::DATABASE_POOL_WAIT_SECONDS)))
+        .wait_timeout(Some(args.pool_wait()))
         .create_timeout(Some(attempt))
         .recycle_timeout(Some(attempt))
         .runtime(Runtime::Tokio1)
@@ -117,11 +122,10 @@ pub async fn open(
 /// Connects as soon as Postgres lets us, and checks it.
 async fn wait(
     config: &tokio_postgres::Config,
-    deadline: Instant,
+    (within, deadline): (Duration, Instant),
     unsafe_storage: bool,
     health: &Health,
 ) -> Result<(), Error> {
-    let within = Duration::from_secs(limit::DATABASE_WAIT_SECONDS);
     let mut said = false;
     loop {
         let error = match config.connect(NoTls).await {
@@ -266,8 +270,9 @@ mod tests {
         });
         let config = format!("host=127.0.0.1 port={port} user=nobody");
         let config: tokio_postgres::Config = config.parse().unwrap();
-        let deadline = Instant::now() + Duration::from_millis(600);
-        let waited = wait(&config, deadline, false, &Health::starting()).await;
+        let within = Duration::from_millis(600);
+        let until = (within, Instant::now() + within);
+        let waited = wait(&config, until, false, &Health::starting()).await;
         assert!(
             matches!(waited, Err(Error::Unreachable { .. })),
             "{waited:?}"

@@ -19,7 +19,9 @@ mod shutdown;
 mod storage;
 mod telemetry;
 
-pub use args::{ConfigurationError, HasServerArgs, LogFormat, ServerArgs};
+pub use args::{
+    ConfigurationError, HasServerArgs, JetStreamArgs, LogFormat, ServerArgs, SilenceArgs,
+};
 pub use beginning::Beginning;
 pub use discovery::Discovery;
 pub use health::Health;

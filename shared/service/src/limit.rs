@@ -45,16 +45,6 @@ pub const STORAGE_LOOK_SECONDS: u64 = 30;
 /// Nodes of NATS that are kept track of; nobody runs more.
 pub const STORAGE_NODES_MAX: usize = 100;
 
-/// Seconds that a server waits for Postgres at start.
-pub const DATABASE_WAIT_SECONDS: u64 = 60;
-/// Seconds that one attempt to reach Postgres may take.
-pub const DATABASE_ATTEMPT_SECONDS: u64 = 5;
-/// Seconds that a caller waits for a free connection of the pool.
-pub const DATABASE_POOL_WAIT_SECONDS: u64 = 10;
-/// Milliseconds that one statement may run.
-pub const DATABASE_STATEMENT_MILLIS: u64 = 60_000;
-/// Milliseconds that one statement may wait for a lock.
-pub const DATABASE_LOCK_MILLIS: u64 = 10_000;
 /// Milliseconds that a transaction may stay open without a statement.
 pub const DATABASE_IDLE_TRANSACTION_MILLIS: u64 = 60_000;
 /// Milliseconds that one statement of a migration may run.

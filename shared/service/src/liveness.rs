@@ -3,8 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-/// How long a server that announces itself every second may be silent.
-pub const SILENT_MAX: Duration = Duration::from_secs(3);
+use yoshi_protocol::limit::SILENCE_SECONDS;
+
+/// How long a server that announces itself every second may be silent, if no setting says otherwise.
+pub const SILENT_MAX: Duration = Duration::from_secs(SILENCE_SECONDS);
 
 /// What a process knows of its own hearing, and whose silence proves something.
 ///
@@ -55,10 +57,21 @@ impl Hearing {
     /// latest look.
     #[must_use]
     pub fn is_gone(&self, heard_at: Instant) -> bool {
+        self.has_been_silent(heard_at, self.silence_max)
+    }
+
+    /// The same of a server that goes by a silence of its own: the longer one
+    /// counts, because it serves on for as long as it believes to be waited for.
+    #[must_use]
+    pub fn is_gone_by(&self, heard_at: Instant, its_silence_max: Duration) -> bool {
+        self.has_been_silent(heard_at, self.silence_max.max(its_silence_max))
+    }
+
+    fn has_been_silent(&self, heard_at: Instant, longest: Duration) -> bool {
         let (Some(now), Some(deaf_at)) = (self.looked_at, self.deaf_at) else {
             return false;
         };
-        now.saturating_duration_since(heard_at.max(deaf_at)) > self.silence_max
+        now.saturating_duration_since(heard_at.max(deaf_at)) > longest
     }
 }
 
@@ -104,6 +117,17 @@ mod tests {
         assert!(case.gone_after(STEP, true));
         case.heard_at = case.now;
         assert!(!case.gone_after(SILENT_MAX, true));
+    }
+
+    #[test]
+    fn whoever_goes_by_a_longer_silence_is_granted_it() {
+        let mut case = Case::begun();
+        assert!(case.gone_after(SILENT_MAX + STEP, true));
+        let gone_by = |case: &Case, silence| case.hearing.is_gone_by(case.heard_at, silence);
+        assert!(gone_by(&case, STEP), "a shorter one changes nothing");
+        assert!(!gone_by(&case, 2 * SILENT_MAX));
+        case.gone_after(SILENT_MAX, true);
+        assert!(gone_by(&case, 2 * SILENT_MAX));
     }
 
     #[test]

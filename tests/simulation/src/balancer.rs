@@ -8,7 +8,7 @@ use yoshi_protocol::message::roster::{Affinity, DownReason};
 use yoshi_protocol::{AccountName, ErrorCode};
 
 use crate::bug::Bug;
-use crate::clock::{MILLI, Micros, SECOND};
+use crate::clock::{MILLI, Micros, SECOND, SILENT_MAX};
 use crate::message::{Addr, Answer, Ask, Message, Request, Value};
 use crate::node::{Context, Out, Timer};
 
@@ -74,7 +74,7 @@ impl Balancer {
         let mut balancer = Self {
             index,
             bug,
-            view: View::new(context.instant()),
+            view: View::new(context.instant(), SILENT_MAX),
             assigning: BTreeMap::new(),
             watch: 0,
             watch_heard: context.now,

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use yoshi_protocol::Millis;
+use yoshi_protocol::limit::SILENCE_SECONDS;
 
 /// Virtual microseconds since the start of the run.
 pub(crate) type Micros = u64;
@@ -14,6 +15,9 @@ pub(crate) type Micros = u64;
 pub(crate) const MILLI: Micros = 1_000;
 /// A second of virtual time.
 pub(crate) const SECOND: Micros = 1_000_000;
+
+/// How long a message server may be silent before it counts as gone.
+pub(crate) const SILENT_MAX: Duration = Duration::from_secs(SILENCE_SECONDS);
 
 /// The wall clock at the start of every run.
 const START: i64 = 1_790_000_000_000;

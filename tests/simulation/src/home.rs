@@ -19,7 +19,7 @@ use yoshi_protocol::{Incarnation, Position};
 use yoshi_replica::root::Down;
 
 use crate::bug::Bug;
-use crate::clock::{MILLI, Micros, SECOND};
+use crate::clock::{MILLI, Micros, SECOND, SILENT_MAX};
 use crate::disk::Disk;
 use crate::driver::{Asked, Driver};
 use crate::message::{Ask, Decoded, Message, Request};
@@ -77,7 +77,7 @@ impl Home {
     pub(crate) fn start(&mut self, context: &mut Context<'_>, stream: Incarnation) {
         let asked = self.driver.start(context, stream);
         self.process = Some(Process {
-            roster: Roster::default(),
+            roster: Roster::new(SILENT_MAX),
             place: Place::default(),
             state: MsState::Joining,
             footing: Footing::Log,

@@ -6,6 +6,7 @@ mod draining;
 mod elsewhere;
 mod empty_server;
 mod fork;
+mod hung;
 pub(crate) mod joining;
 mod lost_log;
 mod message_server;

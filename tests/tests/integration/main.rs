@@ -22,3 +22,5 @@ mod permissions;
 mod provisioning;
 #[cfg(test)]
 mod system;
+#[cfg(test)]
+mod timeouts;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use yoshi_protocol::Position;
 use yoshi_protocol::message::roster::DownReason;
+use yoshi_service::liveness::SILENT_MAX;
 
 use super::*;
 
@@ -18,6 +19,7 @@ fn ping(id: ServerId, incarnation: Incarnation, state: MsState) -> PingMs {
         applied: Position::ZERO,
         stopped: false,
         incarnation,
+        silence_seconds: None,
     }
 }
 
@@ -40,7 +42,7 @@ impl Case {
     fn serving() -> Self {
         let now = Instant::now();
         let mut case = Self {
-            roster: Roster::new(now),
+            roster: Roster::new(now, SILENT_MAX),
             now,
             id: ServerId::random(),
             life: Incarnation::random(),

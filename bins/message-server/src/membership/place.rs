@@ -8,7 +8,7 @@ use yoshi_protocol::message::roster::MsState;
 use yoshi_replica::{Handle, Standing};
 use yoshi_service::Context;
 
-use super::{CONFIRMED_MAX, Membership};
+use super::Membership;
 use crate::footing::{Footing, LogWatch};
 use crate::rules::Outcome;
 
@@ -57,7 +57,7 @@ impl Membership {
         // Roots do not wait for a server that drains: it must announce itself
         // anew before it serves again.
         let undone = before == MsState::Draining && !draining;
-        if undone || !replica.is_at_tail(CONFIRMED_MAX) {
+        if undone || !replica.is_at_tail(self.waits.confirmed_max()) {
             place.at_tail_since = None;
         }
         let refusal = self.refusal();

@@ -13,13 +13,8 @@ use yoshi_protocol::subject::{REGISTRATION_BUCKET, RESYNC_KEY};
 use yoshi_protocol::{ErrorCode, ErrorReply, ServerId, cbor};
 use yoshi_service::key::{self, Held, Key, Place};
 
-use crate::roster::SILENT_MAX;
-
-/// How long a turn lasts.
-const TURN: Duration = Duration::from_secs(10);
-/// How long after it was taken a server may still decide: what is left of the turn is
-/// longer than a paused server is counted on.
-const DECIDED_WITHIN: Duration = TURN.saturating_sub(SILENT_MAX.saturating_mul(2));
+/// How long after a turn was taken a server may still decide.
+const DECIDED_WITHIN: Duration = Duration::from_secs(4);
 /// How long one call of the bucket may take.
 const CALL_MAX: Duration = Duration::from_secs(1);
 
@@ -30,16 +25,27 @@ pub(super) struct Turn {
     taken: Instant,
 }
 
+/// How long a turn lasts: what is left of it after the decision is longer than a
+/// paused server is counted on.
+fn lasts(silence: Duration) -> Duration {
+    DECIDED_WITHIN + 2 * silence
+}
+
 impl Turn {
-    /// Takes the turn.
+    /// Takes the turn. A server that has been silent for longer than `silence` is
+    /// counted on by nobody.
     ///
     /// # Errors
     /// What to answer, if it is another server's, or cannot be taken.
-    pub(super) async fn take(nats: &Client, own: ServerId) -> Result<Self, ErrorReply> {
+    pub(super) async fn take(
+        nats: &Client,
+        own: ServerId,
+        silence: Duration,
+    ) -> Result<Self, ErrorReply> {
         let place = Place {
             bucket: REGISTRATION_BUCKET,
             key: RESYNC_KEY,
-            time_to_live: TURN,
+            time_to_live: lasts(silence),
             call_max: CALL_MAX,
         };
         let key = Key::open(nats, place).await.map_err(unreachable)?;
@@ -50,7 +56,7 @@ impl Turn {
                 ErrorReply::new(ErrorCode::Unavailable, message)
             })?;
             if turn.server != own {
-                return Err(taken(&format!("server {}", turn.server)));
+                return Err(taken(&format!("server {}", turn.server), silence));
             }
         }
         // Before the write: the turn lasts at least as long as is counted from here.
@@ -62,7 +68,7 @@ impl Turn {
                 revision,
                 taken: begun,
             }),
-            Err(key::Error::Write(_)) => Err(taken("another server")),
+            Err(key::Error::Write(_)) => Err(taken("another server", silence)),
             Err(error) => Err(unreachable(error)),
         }
     }
@@ -85,8 +91,8 @@ impl Turn {
     }
 }
 
-fn taken(by: &str) -> ErrorReply {
-    let seconds = TURN.as_secs();
+fn taken(by: &str, silence: Duration) -> ErrorReply {
+    let seconds = lasts(silence).as_secs();
     let message = format!(
         "{by} was told to be filled anew a moment ago, and may count on this one: nothing is \
          forgotten here. Wait until it serves again; {seconds} s at least"

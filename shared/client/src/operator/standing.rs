@@ -182,6 +182,7 @@ mod tests {
                 applied: Position(applied),
                 stopped: false,
                 incarnation: Incarnation::random(),
+                silence_seconds: None,
             },
             accounts: 7,
             silent_millis: 300,

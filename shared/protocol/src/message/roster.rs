@@ -1,10 +1,13 @@
 //! Who is there: QUERY_LB_FOR_RS, QUERY_LB_FOR_MS, PING_MS, NEW_PRIM_REG,
 //! RS_HEARTBEAT, DESTROY_MS, MS_DOWN and STALE_HOME; and what stands in the KV buckets.
 
+use std::time::Duration;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::cbor::{self, Bound, DecodeError};
+use crate::limit::{SILENCE_SECONDS, SILENCE_SECONDS_MAX};
 use crate::name::{AccountName, Epoch, Incarnation, Position, ServerId};
 
 /// QUERY_LB_FOR_RS: which registration server is primary?
@@ -81,6 +84,19 @@ pub struct PingMs {
     pub stopped: bool,
     /// This life of its process.
     pub incarnation: Incarnation,
+    /// How long it may be silent before it counts as gone, if that is longer than
+    /// usual: it may serve for nearly as long without hearing of the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silence_seconds: Option<u64>,
+}
+
+impl PingMs {
+    /// How long its server may be silent before it counts as gone.
+    #[must_use]
+    pub fn silence(&self) -> Duration {
+        let seconds = self.silence_seconds.unwrap_or(SILENCE_SECONDS);
+        Duration::from_secs(seconds.clamp(SILENCE_SECONDS, SILENCE_SECONDS_MAX))
+    }
 }
 
 /// What a message server is able to do.

@@ -98,6 +98,7 @@ pub(crate) fn ping() -> PingMs {
         applied: POSITION,
         stopped: false,
         incarnation: incarnation(),
+        silence_seconds: None,
     }
 }
 

@@ -378,6 +378,14 @@ fn further() -> Vec<Vector> {
             },
         ),
         named(
+            "ping-patient",
+            "3 PING_MS of a server that may be silent for longer than usual",
+            &PingMs {
+                silence_seconds: Some(10),
+                ..ping()
+            },
+        ),
+        named(
             "ping-lost",
             "3 PING_MS of a server whose stream is not its log",
             &PingMs {

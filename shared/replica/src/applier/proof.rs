@@ -51,7 +51,8 @@ impl<M: StateMachine> Applier<M> {
                 Side::One => self.own_page(since).await?,
                 Side::Other => {
                     let request = PollLog { since, stream: log };
-                    neighbour::page_of(&self.nats, role, peer.id, request).await?
+                    let within = self.settings.waits.neighbour;
+                    neighbour::page_of(&self.nats, role, peer.id, request, within).await?
                 }
             };
             if page.through <= since {

@@ -16,10 +16,6 @@ use crate::publish::Ground;
 use crate::stream::Log;
 use crate::{Peer, Settings, known, lineage, neighbour};
 
-/// How long JetStream may take to acknowledge a block or answer a question,
-/// before its fate counts as unknown.
-const JETSTREAM_TIMEOUT: Duration = Duration::from_secs(2);
-
 /// How often a server with an empty database looks whether the others follow
 /// the same log, while they do not.
 const ANOTHER_LOG_TRIES: u32 = 5;
@@ -44,7 +40,7 @@ impl Opened {
         peers: &watch::Receiver<Vec<Peer>>,
     ) -> Result<Self, StartError> {
         let js = jetstream::ContextBuilder::new()
-            .timeout(JETSTREAM_TIMEOUT)
+            .timeout(settings.waits.jetstream)
             .build(nats.clone());
         let log = Log::open(&js, &settings.stream, settings.role).await?;
         let cursor = load_cursor(settings, nats, &log, pool, peers).await?;

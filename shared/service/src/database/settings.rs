@@ -31,6 +31,31 @@ pub struct DatabaseArgs {
     #[arg(long, env = "YOSHI_DATABASE_POOL_SIZE", default_value_t = 8,
           value_parser = clap::value_parser!(u16).range(2..=200), value_name = "COUNT")]
     database_pool_size: u16,
+
+    /// Seconds that a server waits for Postgres at start
+    #[arg(long, env = "YOSHI_DATABASE_WAIT_SECONDS", default_value_t = 60,
+          value_parser = clap::value_parser!(u64).range(1..=3600), value_name = "SECONDS")]
+    database_wait_seconds: u64,
+
+    /// Seconds that one attempt to reach Postgres may take
+    #[arg(long, env = "YOSHI_DATABASE_CONNECT_SECONDS", default_value_t = 5,
+          value_parser = clap::value_parser!(u64).range(1..=60), value_name = "SECONDS")]
+    database_connect_seconds: u64,
+
+    /// Seconds that a request waits for a free connection
+    #[arg(long, env = "YOSHI_DATABASE_POOL_SECONDS", default_value_t = 10,
+          value_parser = clap::value_parser!(u64).range(1..=600), value_name = "SECONDS")]
+    database_pool_seconds: u64,
+
+    /// Seconds that one statement may run
+    #[arg(long, env = "YOSHI_DATABASE_STATEMENT_SECONDS", default_value_t = 60,
+          value_parser = clap::value_parser!(u64).range(1..=3600), value_name = "SECONDS")]
+    database_statement_seconds: u64,
+
+    /// Seconds that one statement may wait for a lock
+    #[arg(long, env = "YOSHI_DATABASE_LOCK_SECONDS", default_value_t = 10,
+          value_parser = clap::value_parser!(u64).range(1..=3600), value_name = "SECONDS")]
+    database_lock_seconds: u64,
 }
 
 /// Every statement has its index. Without this, one that is planned while the
@@ -49,6 +74,19 @@ impl DatabaseArgs {
 
     pub(super) fn pool_size(&self) -> usize {
         usize::from(self.database_pool_size)
+    }
+
+    /// How long Postgres is waited for at start.
+    pub(super) fn wait(&self) -> Duration {
+        Duration::from_secs(self.database_wait_seconds)
+    }
+
+    pub(super) fn connect_within(&self) -> Duration {
+        Duration::from_secs(self.database_connect_seconds)
+    }
+
+    pub(super) fn pool_wait(&self) -> Duration {
+        Duration::from_secs(self.database_pool_seconds)
     }
 
     /// The settings of every connection.
@@ -75,8 +113,8 @@ impl DatabaseArgs {
         }
         let bounds = format!(
             "-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={}",
-            limit::DATABASE_STATEMENT_MILLIS,
-            limit::DATABASE_LOCK_MILLIS,
+            self.database_statement_seconds * 1_000,
+            self.database_lock_seconds * 1_000,
             limit::DATABASE_IDLE_TRANSACTION_MILLIS
         );
         let given = config.get_options().unwrap_or_default();
@@ -85,21 +123,25 @@ impl DatabaseArgs {
         config
             .options(options)
             .application_name(format!("yoshi-{role}"))
-            .connect_timeout(Duration::from_secs(limit::DATABASE_ATTEMPT_SECONDS));
+            .connect_timeout(self.connect_within());
         Ok(config)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
 
+    #[derive(clap::Parser)]
+    struct Args {
+        #[command(flatten)]
+        database: DatabaseArgs,
+    }
+
     fn args(url: &str) -> DatabaseArgs {
-        DatabaseArgs {
-            database_url: url.to_owned().into(),
-            database_password_file: None,
-            database_pool_size: 8,
-        }
+        Args::parse_from(["server", "--database-url", url]).database
     }
 
     #[test]

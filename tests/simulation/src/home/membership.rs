@@ -10,13 +10,13 @@ use yoshi_replica::Standing;
 
 use super::{Home, NEWS_EVERY, PING_EVERY};
 use crate::bug::Bug;
+use crate::clock::SILENT_MAX;
 use crate::message::Message;
 use crate::node::{Context, Out, Timer};
 
 const SETTLE: Duration = Duration::from_millis(1_200);
 /// The real server's own bound: keep it the same.
-const CONFIRMED_MAX: Duration =
-    message_server::roster::SILENT_MAX.saturating_sub(Duration::from_secs(1));
+const CONFIRMED_MAX: Duration = SILENT_MAX.saturating_sub(Duration::from_secs(1));
 
 /// How long the log must be out of reach before this server does without it.
 const QUEUE_AFTER: Duration = Duration::from_secs(2);
@@ -173,6 +173,7 @@ impl Home {
             applied: replica.applied,
             stopped: false,
             incarnation: replica.life,
+            silence_seconds: None,
         };
         context.out.push(Out::ToAll(Message::Ping(ping)));
     }

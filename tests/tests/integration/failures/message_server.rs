@@ -3,45 +3,20 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use async_nats::jetstream;
-use yoshi_protocol::cbor::{self, Bound};
-use yoshi_protocol::message::roster::Affinity;
-use yoshi_protocol::{AccountName, subject};
 use yoshi_tests::contents::{self, OF_MESSAGE_SERVERS};
-use yoshi_tests::{Direct, System, SystemSettings, User};
+use yoshi_tests::{Direct, System, SystemSettings};
 
-use super::senders::{Senders, holds_exactly};
+use super::senders::{Senders, holds_exactly, homes};
 
 const SERVERS: [&str; 3] = ["ms1", "ms2", "ms3"];
 const WORK_WITHIN: Duration = Duration::from_secs(30);
-
-async fn homes(system: &System, senders: &Senders) -> BTreeMap<AccountName, Affinity> {
-    let operator = jetstream::new(system.nats.connect(User::Operator).await);
-    let bucket = operator
-        .get_key_value(subject::AFFINITY_BUCKET)
-        .await
-        .unwrap();
-    let mut homes = BTreeMap::new();
-    for person in &senders.people {
-        let value = bucket
-            .get(person.name.to_string())
-            .await
-            .unwrap()
-            .expect("it has a home");
-        homes.insert(
-            person.name.clone(),
-            cbor::decode(&value, Bound::REQUEST).unwrap(),
-        );
-    }
-    homes
-}
 
 #[tokio::test]
 async fn a_killed_message_server_loses_and_doubles_nothing() {
     let mut system = System::start(SystemSettings::default()).await;
     let mut senders = Senders::start(&system, 8).await;
     senders.go_on("all send", 3, WORK_WITHIN).await;
-    let before = homes(&system, &senders).await;
+    let before = homes(&system, &senders.people).await;
     // The home of the first sender.
     let killed_id = before[&senders.people[0].name].server;
     let mut ids = BTreeMap::new();
@@ -54,7 +29,7 @@ async fn a_killed_message_server_loses_and_doubles_nothing() {
         .unwrap();
     system.server(killed).kill();
     senders.go_on("all send without it", 3, WORK_WITHIN).await;
-    for (name, home) in homes(&system, &senders).await {
+    for (name, home) in homes(&system, &senders.people).await {
         assert_ne!(home.server, killed_id, "{name} has moved");
         let was = before[&name];
         assert!(

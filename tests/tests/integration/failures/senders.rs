@@ -1,19 +1,26 @@
-//! Accounts that send without a pause while something breaks.
+//! Accounts that send all the while when something breaks.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use async_nats::jetstream;
 use tokio::task::JoinSet;
 use yoshi_client::{Client, Outgoing};
+use yoshi_protocol::cbor::{self, Bound};
+use yoshi_protocol::message::roster::Affinity;
 use yoshi_protocol::message::task::TaskView;
-use yoshi_protocol::{NewTask, Position};
+use yoshi_protocol::{AccountName, NewTask, Position, subject};
 use yoshi_tests::direct::titles_by_sender;
-use yoshi_tests::{Person, System, eventually};
+use yoshi_tests::{Person, System, User, eventually};
 
 /// How long one send may try: longer than any failover.
 const SEND_WITHIN: Duration = Duration::from_secs(60);
+
+/// The pause of each between two sends: enough sends for a fault to hit some, and few
+/// enough for two cores to do what else a test waits for.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Senders at work.
 pub(super) struct Senders {
@@ -52,6 +59,7 @@ impl Senders {
                 while !stop.load(Ordering::Relaxed) {
                     acknowledged.push(send(&client, &person, &reader, acknowledged.len()).await);
                     sent[index].fetch_add(1, Ordering::Relaxed);
+                    tokio::time::sleep(PAUSE).await;
                 }
                 (index, acknowledged)
             });
@@ -112,6 +120,20 @@ async fn send(client: &Client, person: &Person, reader: &Person, index: usize) -
         number: receipt.number,
         position: receipt.position,
     }
+}
+
+/// Where these people's accounts live.
+pub(super) async fn homes(system: &System, people: &[Person]) -> BTreeMap<AccountName, Affinity> {
+    let operator = jetstream::new(system.nats.connect(User::Operator).await);
+    let bucket = operator.get_key_value(subject::AFFINITY_BUCKET);
+    let bucket = bucket.await.unwrap();
+    let mut homes = BTreeMap::new();
+    for person in people {
+        let value = bucket.get(person.name.to_string()).await.unwrap();
+        let home = cbor::decode(&value.expect("it has a home"), Bound::REQUEST);
+        homes.insert(person.name.clone(), home.unwrap());
+    }
+    homes
 }
 
 /// Holds a server's list to what was acknowledged: all of it, once, in order.

@@ -170,6 +170,7 @@ async fn neighbour(client: Client, applied: Position, version: Option<u64>) {
         applied,
         stopped: false,
         incarnation: Incarnation::random(),
+        silence_seconds: None,
     };
     let page = LogPage {
         more: false,
