@@ -96,11 +96,11 @@ pub(crate) async fn run(plan: &Plan, folder: &Path) -> Ran {
     let records = history.records();
     let violations = checker::check(&records, &rest);
     if plan.control && violations.is_empty() {
-        control::delete_rows(&system).await;
+        let change = control::delete_rows(&system).await;
         let until = Instant::now() + SPOILED_WITHIN;
         let spoiled = reading::read(&system, &history, &people, &client, (healed, until)).await;
-        rest.incomplete
-            .extend(control::unnoticed(&records, spoiled));
+        let unnoticed = control::unnoticed(&records, spoiled, change.as_deref());
+        rest.incomplete.extend(unnoticed);
     }
     let measured = Measured {
         bitten,
