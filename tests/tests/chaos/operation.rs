@@ -76,8 +76,8 @@ impl Operation {
                     to: recipients(random, count),
                 }
             }
-            45..=46 => Self::SendToSelf,
-            47..=52 => Self::Change(Act::draw(random)),
+            45 => Self::SendToSelf,
+            46..=52 => Self::Change(Act::draw(random)),
             53..=54 => Self::ChangeAgain {
                 latest: random.random_range(0..2) == 0,
             },

@@ -23,7 +23,10 @@ impl Worker {
 
     pub(super) async fn change(&mut self, act: Act) {
         if self.changing.is_empty() {
-            return self.send_to_self().await;
+            self.send_to_self().await;
+        }
+        if self.changing.is_empty() {
+            return;
         }
         let index = self.random.random_range(0..self.changing.len());
         let (task, id) = self.changing[index].clone();
