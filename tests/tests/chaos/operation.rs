@@ -27,7 +27,8 @@ pub(crate) enum Operation {
     SendToSelf,
     /// Changes such a task.
     Change(Act),
-    /// Makes an old change again: the latest one, or one of some time ago.
+    /// Makes an old change again: one that is unclear, else the latest one, or one of
+    /// some time ago.
     ChangeAgain { latest: bool },
     /// Creates an account.
     Create,

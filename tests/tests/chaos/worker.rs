@@ -87,6 +87,8 @@ struct Made {
     /// The task's payload.
     task: String,
     change: TaskChange,
+    /// Whether its last try may have made it, or not.
+    unclear: bool,
 }
 
 #[derive(Clone)]

@@ -30,22 +30,29 @@ impl Worker {
         }
         let index = self.random.random_range(0..self.changing.len());
         let (task, id) = self.changing[index].clone();
-        let made = Made {
+        let mut made = Made {
             task,
             change: TaskChange::new(id, verb(act, self.fresh())),
+            unclear: false,
         };
-        self.try_change(&made).await;
+        made.unclear = self.try_change(&made).await;
         keep(&mut self.made, made, SENT_MAX);
     }
 
     pub(super) async fn change_again(&mut self, latest: bool) {
-        if let Some(index) = old(&mut self.random, self.made.len(), latest) {
-            let made = self.made[index].clone();
-            self.try_change(&made).await;
-        }
+        let Some(index) = old(&mut self.random, self.made.len(), latest) else {
+            return;
+        };
+        // An unclear one is worth more than the latest: its id is to settle it.
+        let unclear = self.made.iter().rposition(|made| made.unclear);
+        let index = unclear.filter(|_| latest).unwrap_or(index);
+        let made = self.made[index].clone();
+        self.made[index].unclear = self.try_change(&made).await;
     }
 
-    async fn try_change(&self, Made { task, change }: &Made) {
+    /// Answers whether that is unclear.
+    async fn try_change(&self, made: &Made) -> bool {
+        let Made { task, change, .. } = made;
         let Sender { name, credential } = &self.changer;
         let call = Call::Change {
             account: name.to_string(),
@@ -63,7 +70,9 @@ impl Worker {
             },
             Err(error) => outcome_of(&error),
         };
+        let unclear = matches!(outcome, Outcome::Unknown { .. });
         self.shared.history.end(ticket, outcome);
+        unclear
     }
 }
 
