@@ -4,7 +4,9 @@
 //! I12 and I14 need the run's own measurements, and are judged in `verdict`.
 
 mod accounts;
+mod changes;
 mod homes;
+mod order;
 mod polls;
 mod sends;
 mod sides;
@@ -52,6 +54,9 @@ pub(crate) fn check(records: &[Record], rest: &Rest) -> Vec<Violation> {
     let mut found = Vec::new();
     let sends = sends::Sends::collect(records, &mut found);
     sends.check(rest, &mut found);
+    let changes = changes::Changes::collect(records, &mut found);
+    changes.check(records, &sends, rest, &mut found);
+    order::check(&sends, &changes, rest, &mut found);
     polls::check(records, &sends, rest, &mut found);
     accounts::check(records, rest, &mut found);
     homes::check(rest, &mut found);

@@ -32,6 +32,14 @@ pub(crate) enum Call {
         payload: String,
         to: Vec<String>,
     },
+    /// A change of a task, which is named by its payload. The same id again is a
+    /// retry of the same change, byte for byte.
+    Change {
+        account: String,
+        task: String,
+        id: String,
+        what: String,
+    },
     /// A page of an inbox. Pages of one session continue each other.
     Poll {
         account: String,
@@ -60,6 +68,12 @@ pub(crate) enum Outcome {
         position: u64,
         hash: String,
     },
+    /// A change is accounted for. Changes are never queued.
+    Changed {
+        number: u64,
+        position: u64,
+        hash: String,
+    },
     /// A task waits in one server's outbox.
     Queued { server: String },
     /// A page of tasks.
@@ -81,8 +95,29 @@ impl Outcome {
     /// Whether what was asked for was done.
     pub(crate) fn is_ok(&self) -> bool {
         match self {
-            Self::Done | Self::Accounted { .. } | Self::Page { .. } | Self::Both { .. } => true,
+            Self::Done
+            | Self::Accounted { .. }
+            | Self::Changed { .. }
+            | Self::Page { .. }
+            | Self::Both { .. } => true,
             Self::Pending | Self::Queued { .. } | Self::Fail { .. } | Self::Unknown { .. } => false,
+        }
+    }
+
+    /// The number, position and hash of a success that has a place in the log.
+    pub(crate) fn receipt(&self) -> Option<(u64, u64, &str)> {
+        match self {
+            Self::Accounted {
+                number,
+                position,
+                hash,
+            }
+            | Self::Changed {
+                number,
+                position,
+                hash,
+            } => Some((*number, *position, hash)),
+            _ => None,
         }
     }
 

@@ -23,6 +23,13 @@ pub(crate) enum Operation {
     Pair { server: usize },
     /// Sends an old task again: the latest one, or one of some time ago.
     Retry { latest: bool },
+    /// Sends a task from its changer to itself: one that changes.
+    SendToSelf,
+    /// Changes such a task.
+    Change(Act),
+    /// Makes an old change again: one that is unclear, else the latest one, or one of
+    /// some time ago.
+    ChangeAgain { latest: bool },
     /// Creates an account.
     Create,
     /// Changes the password of one that it has created.
@@ -31,28 +38,50 @@ pub(crate) enum Operation {
     LogIn,
 }
 
+/// What is done with a task. Some of it may not be done as the task stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Act {
+    Comment,
+    Accept,
+    Start,
+    Progress {
+        percent: u8,
+    },
+    Complete,
+    Undo,
+    Reopen,
+    /// One of the few that only the account itself sees.
+    Label,
+}
+
 impl Operation {
-    /// The next operation: 50 % sends, 5 % to several, 30 % polls, 5 % retries, 10 % accounts.
+    /// The next operation: 40 % sends, 5 % to several, 10 % changes (and the sends of
+    /// tasks that change), 30 % polls, 5 % retries, 10 % accounts.
     pub(crate) fn draw(random: &mut SmallRng) -> Self {
         let hot = |random: &mut SmallRng| {
             let chosen = random.random_range(0..2 * HOT);
             (chosen < HOT).then_some(chosen)
         };
         match random.random_range(0..100) {
-            0..=46 => Self::Send {
+            0..=36 => Self::Send {
                 hot: hot(random),
                 to: recipients(random, 1),
             },
-            47..=49 => Self::SendByPassword {
+            37..=39 => Self::SendByPassword {
                 to: recipients(random, 1),
             },
-            50..=54 => {
+            40..=44 => {
                 let count = random.random_range(2..=5);
                 Self::Send {
                     hot: hot(random),
                     to: recipients(random, count),
                 }
             }
+            45 => Self::SendToSelf,
+            46..=52 => Self::Change(Act::draw(random)),
+            53..=54 => Self::ChangeAgain {
+                latest: random.random_range(0..2) == 0,
+            },
             55..=77 => Self::Poll { hot: hot(random) },
             78..=80 => Self::PollFromStart,
             81..=84 => Self::Pair {
@@ -64,6 +93,24 @@ impl Operation {
             90..=91 => Self::Create,
             92..=94 => Self::ChangePassword,
             _ => Self::LogIn,
+        }
+    }
+}
+
+impl Act {
+    /// The next one: most of them may be done with most tasks.
+    fn draw(random: &mut SmallRng) -> Self {
+        match random.random_range(0..20) {
+            0..=6 => Self::Comment,
+            7..=8 => Self::Accept,
+            9..=10 => Self::Start,
+            11..=13 => Self::Progress {
+                percent: random.random_range(0..100),
+            },
+            14 => Self::Complete,
+            15..=16 => Self::Undo,
+            17 => Self::Reopen,
+            _ => Self::Label,
         }
     }
 }
@@ -103,5 +150,10 @@ mod tests {
         assert_ne!(draw(7), draw(8));
         let several = |one: &&Operation| matches!(one, Operation::Send { to, .. } if to.len() > 1);
         assert!((5..=60).contains(&draw(7).iter().filter(several).count()));
+        let changes = |one: &&Operation| {
+            let again = matches!(one, Operation::ChangeAgain { .. });
+            again || matches!(one, Operation::SendToSelf | Operation::Change(_))
+        };
+        assert!((25..=100).contains(&draw(7).iter().filter(changes).count()));
     }
 }

@@ -1,5 +1,7 @@
 //! Reads the whole system at rest, from every server, for the checker.
 
+mod tables;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -7,19 +9,17 @@ use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use futures::{StreamExt, TryStreamExt};
 use tokio::time::Instant;
 use yoshi_client::{Client, Position, View};
-use yoshi_protocol::cbor::{self, Bound};
 use yoshi_protocol::limit::POLL_TASKS_MAX;
-use yoshi_protocol::message::log::{AccountEntry, AccountOp};
 use yoshi_protocol::message::task::ClientPoll;
-use yoshi_protocol::{AccountName, NewTask, Password, ServerId, subject};
+use yoshi_protocol::{AccountName, Password, ServerId, subject};
 use yoshi_tests::contents::{OF_MESSAGE_SERVERS, OF_REGISTRATION_SERVERS};
 use yoshi_tests::{Database, Direct, Person, System, User};
 
 use crate::checker::EQUAL_WITHIN;
 use crate::history::{Call, History, Outcome, Record, Seen};
-use crate::rest::{AccountEvent, MessageServer, Rest, TaskRow};
+use crate::rest::{MessageServer, Rest};
 use crate::run::{MESSAGE_SERVERS, REGISTRATION_SERVERS};
-use crate::worker::{done, hex, seen_view};
+use crate::worker::{done, seen_view};
 
 /// The process of the history that reads at rest.
 const READER: u32 = 1_001;
@@ -69,13 +69,14 @@ pub(crate) async fn read(
     }
     for name in REGISTRATION_SERVERS {
         rest.events
-            .insert(name.to_owned(), events(system.database(name)).await);
+            .insert(name.to_owned(), tables::events(system.database(name)).await);
     }
     let direct = Direct::connect(&system.nats).await;
     for name in MESSAGE_SERVERS {
         let id = system.id(name).await;
         let mut server = MessageServer {
-            tasks: tasks(system.database(name)).await,
+            tasks: tables::tasks(system.database(name)).await,
+            changes: tables::changes(system.database(name)).await,
             ..MessageServer::default()
         };
         for person in people {
@@ -246,47 +247,6 @@ async fn inbox(
             }
         }
     }
-}
-
-async fn tasks(database: &Database) -> Vec<TaskRow> {
-    let query = "SELECT content, sender, number, position, epoch, hash FROM task ORDER BY position";
-    let rows = database.rows(query).await;
-    let unsigned = |value: i64| u64::try_from(value).expect("it is not negative");
-    rows.iter()
-        .map(|row| TaskRow {
-            payload: NewTask::decode(&row.get::<_, Vec<u8>>(0))
-                .expect("it is a task")
-                .title,
-            sender: row.get(1),
-            number: unsigned(row.get(2)),
-            position: unsigned(row.get(3)),
-            epoch: unsigned(row.get(4)),
-            hash: hex(&row.get::<_, Vec<u8>>(5)),
-        })
-        .collect()
-}
-
-async fn events(database: &Database) -> Vec<AccountEvent> {
-    let rows = database
-        .rows("SELECT position, body FROM account_event ORDER BY position")
-        .await;
-    rows.iter()
-        .map(|row| {
-            let body: Vec<u8> = row.get(1);
-            let entry: AccountEntry = cbor::decode(&body, Bound::ENTRY).expect("it is an entry");
-            let (primary, created) = match entry.op {
-                AccountOp::Primary(server) => (Some(server.to_string()), None),
-                AccountOp::Create(set) => (None, Some(set.account.to_string())),
-                _ => (None, None),
-            };
-            AccountEvent {
-                position: u64::try_from(row.get::<_, i64>(0)).expect("it is not negative"),
-                epoch: entry.epoch.0,
-                primary,
-                created,
-            }
-        })
-        .collect()
 }
 
 /// Who published each block that the stream holds.

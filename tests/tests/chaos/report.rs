@@ -65,10 +65,12 @@ impl Report {
         };
         let worst = measured.bitten.iter().map(|bitten| bitten.recovery.all);
         eprintln!(
-            "{label}: {word}, {} faults, {} of {} operations ok, worst recovery {:.1} s",
+            "{label}: {word}, {} faults, {} of {} operations ok, {} of them changes, worst recovery \
+             {:.1} s",
             measured.bitten.len(),
             measured.ok(),
             measured.records.len(),
+            measured.changed(),
             worst.max().flatten().unwrap_or_default().as_secs_f64(),
         );
         for Bitten { bites, during, .. } in &measured.bitten {

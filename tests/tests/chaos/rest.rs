@@ -41,6 +41,8 @@ pub(crate) struct MessageServer {
     pub(crate) inboxes: BTreeMap<String, Vec<Seen>>,
     /// Its rows of tasks, by position.
     pub(crate) tasks: Vec<TaskRow>,
+    /// Its rows of changes, by position.
+    pub(crate) changes: Vec<ChangeRow>,
 }
 
 /// A row of a task.
@@ -52,6 +54,50 @@ pub(crate) struct TaskRow {
     pub(crate) position: u64,
     pub(crate) epoch: u64,
     pub(crate) hash: String,
+}
+
+/// A row of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ChangeRow {
+    pub(crate) id: String,
+    /// The task's payload.
+    pub(crate) task: String,
+    pub(crate) account: String,
+    pub(crate) what: String,
+    pub(crate) number: u64,
+    pub(crate) position: u64,
+    pub(crate) epoch: u64,
+    pub(crate) hash: String,
+}
+
+/// What a row of a task or a change says about its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place<'a> {
+    pub(crate) account: &'a str,
+    pub(crate) number: u64,
+    pub(crate) position: u64,
+    pub(crate) epoch: u64,
+}
+
+impl MessageServer {
+    /// The places of all tasks and changes, by position: an account numbers both in one row.
+    pub(crate) fn places(&self) -> Vec<Place<'_>> {
+        let tasks = self.tasks.iter().map(|row| Place {
+            account: &row.sender,
+            number: row.number,
+            position: row.position,
+            epoch: row.epoch,
+        });
+        let changes = self.changes.iter().map(|row| Place {
+            account: &row.account,
+            number: row.number,
+            position: row.position,
+            epoch: row.epoch,
+        });
+        let mut places: Vec<_> = tasks.chain(changes).collect();
+        places.sort_by_key(|place| place.position);
+        places
+    }
 }
 
 /// An entry of the accounts log that was accepted.

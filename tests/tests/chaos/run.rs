@@ -65,8 +65,9 @@ pub(crate) async fn run(plan: &Plan, folder: &Path) -> Ran {
     let mut system = System::start(settings(plan)).await;
     let history = Arc::new(History::begin(&folder.join("history.jsonl")));
     let client = surely(&system).await;
-    let people = people(&history, &client).await;
-    let (shared, mut workers) = work(plan, &mut system, &history, &people).await;
+    let mut people = people(&history, &client).await;
+    let changers = people.split_off(ACCOUNTS);
+    let (shared, mut workers) = work(plan, &mut system, &history, (&people, changers)).await;
     let mut supervisor = Supervisor::new(Arc::clone(&history));
 
     let began = history.now();
@@ -95,11 +96,11 @@ pub(crate) async fn run(plan: &Plan, folder: &Path) -> Ran {
     let records = history.records();
     let violations = checker::check(&records, &rest);
     if plan.control && violations.is_empty() {
-        control::delete_rows(&system).await;
+        let change = control::delete_rows(&system).await;
         let until = Instant::now() + SPOILED_WITHIN;
         let spoiled = reading::read(&system, &history, &people, &client, (healed, until)).await;
-        rest.incomplete
-            .extend(control::unnoticed(&records, spoiled));
+        let unnoticed = control::unnoticed(&records, spoiled, change.as_deref());
+        rest.incomplete.extend(unnoticed);
     }
     let measured = Measured {
         bitten,
@@ -203,10 +204,10 @@ async fn surely(system: &System) -> Client {
     system.client().await.with_deadline(SURELY_WITHIN)
 }
 
-/// Creates the accounts of the run.
+/// Creates the accounts of the run: those that all workers share, then each worker's changer.
 async fn people(history: &History, client: &Client) -> Vec<Person> {
     let mut people = Vec::new();
-    for number in 0..ACCOUNTS {
+    for number in 0..ACCOUNTS + WORKERS as usize {
         let name = fresh_name(&format!("a{number}"));
         let words = format!("password of {name}");
         let password = Password::new(words.clone());
@@ -235,7 +236,7 @@ async fn work(
     plan: &Plan,
     system: &mut System,
     history: &Arc<History>,
-    people: &[Person],
+    (people, changers): (&[Person], Vec<Person>),
 ) -> (Arc<Shared>, JoinSet<()>) {
     let mut servers = Vec::new();
     for name in MESSAGE_SERVERS {
@@ -244,6 +245,7 @@ async fn work(
     let shared = Arc::new(Shared {
         history: Arc::clone(history),
         people: people.to_vec(),
+        changers,
         direct: Direct::connect(&system.nats).await,
         servers,
         stop: AtomicBool::new(false),

@@ -71,6 +71,12 @@ impl Measured {
         self.work().filter(|record| record.outcome.is_ok()).count()
     }
 
+    /// Successful changes of tasks.
+    pub(crate) fn changed(&self) -> usize {
+        let changed = |record: &&Record| matches!(record.outcome, Outcome::Changed { .. });
+        self.work().filter(changed).count()
+    }
+
     fn work(&self) -> impl Iterator<Item = &Record> {
         self.records
             .iter()
@@ -98,6 +104,9 @@ impl Measured {
                 "only {ok} of {} succeeded before the first fault",
                 quiet.len()
             ));
+        }
+        if self.changed() == 0 {
+            reasons.push("no change of a task succeeded".to_owned());
         }
         for bite in self.bitten.iter().flat_map(|bitten| &bitten.bites) {
             if let Err(reason) = &bite.shown {

@@ -2,6 +2,7 @@
 //! another with accounts of its own and the hot ones.
 
 mod accounts;
+mod changes;
 mod tasks;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -12,13 +13,14 @@ use std::time::Duration;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use yoshi_client::{Client, Error, Outgoing};
-use yoshi_protocol::{AccountName, Credential, ServerId};
+use yoshi_protocol::{AccountName, Credential, ServerId, TaskChange, TaskId};
 use yoshi_tests::{Direct, Person};
 
 use crate::history::{History, Outcome};
 use crate::operation::{self, Operation};
 
 pub(crate) use accounts::done;
+pub(crate) use changes::what;
 pub(crate) use tasks::{hex, seen_view, sent_outcome};
 
 /// The longest pause between two operations of a worker.
@@ -31,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) history: Arc<History>,
     /// The accounts of the run, the hot ones first.
     pub(crate) people: Vec<Person>,
+    /// The account of each worker whose tasks change.
+    pub(crate) changers: Vec<Person>,
     pub(crate) direct: Direct,
     /// The names and identities of the message servers at the beginning.
     pub(crate) servers: Vec<(String, ServerId)>,
@@ -49,6 +53,12 @@ pub(crate) struct Worker {
     sessions: BTreeMap<usize, Session>,
     /// What it has sent, the latest last.
     sent: VecDeque<Sent>,
+    /// The account whose tasks it changes, for nobody else.
+    changer: Sender,
+    /// Tasks of that account, by payload, the latest last.
+    changing: VecDeque<(String, TaskId)>,
+    /// The changes that it has made, the latest last.
+    made: VecDeque<Made>,
     /// The accounts that it has created.
     created: Vec<Created>,
     /// Where reading pairs goes on, by server.
@@ -71,6 +81,16 @@ struct Sent {
     outgoing: Outgoing,
 }
 
+/// A change that was made, and may be made again byte for byte.
+#[derive(Clone)]
+struct Made {
+    /// The task's payload.
+    task: String,
+    change: TaskChange,
+    /// Whether its last try may have made it, or not.
+    unclear: bool,
+}
+
 #[derive(Clone)]
 struct Sender {
     name: AccountName,
@@ -85,6 +105,15 @@ struct Created {
     doubtful: Vec<String>,
 }
 
+impl Sender {
+    fn of(person: &Person) -> Self {
+        Self {
+            name: person.name.clone(),
+            credential: person.credential.clone(),
+        }
+    }
+}
+
 impl Worker {
     pub(crate) fn new(
         process: u32,
@@ -96,6 +125,7 @@ impl Worker {
         let own = (operation::HOT..shared.people.len())
             .filter(|number| number % workers as usize == process as usize)
             .collect();
+        let changer = Sender::of(&shared.changers[process as usize]);
         Self {
             process,
             random: SmallRng::seed_from_u64(operation::derived(seed, u64::from(process) + 1)),
@@ -104,6 +134,9 @@ impl Worker {
             own,
             sessions: BTreeMap::new(),
             sent: VecDeque::new(),
+            changer,
+            changing: VecDeque::new(),
+            made: VecDeque::new(),
             created: Vec::new(),
             pairs: BTreeMap::new(),
             count: 0,
@@ -128,6 +161,9 @@ impl Worker {
             Operation::PollFromStart => self.poll_from_start().await,
             Operation::Pair { server } => self.pair(server).await,
             Operation::Retry { latest } => self.retry(latest).await,
+            Operation::SendToSelf => self.send_to_self().await,
+            Operation::Change(act) => self.change(act).await,
+            Operation::ChangeAgain { latest } => self.change_again(latest).await,
             Operation::Create => self.create().await,
             Operation::ChangePassword => self.change_password().await,
             Operation::LogIn => self.log_in().await,
@@ -148,6 +184,23 @@ impl Worker {
         self.count += 1;
         format!("p{}-{}", self.process, self.count)
     }
+}
+
+/// Adds one at the end, and forgets the first one beyond so many.
+fn keep<T>(all: &mut VecDeque<T>, one: T, most: usize) {
+    all.push_back(one);
+    if all.len() > most {
+        all.pop_front();
+    }
+}
+
+/// The latest of a number of old things, or any of them.
+fn old(random: &mut SmallRng, count: usize, latest: bool) -> Option<usize> {
+    let last = count.checked_sub(1)?;
+    Some(match latest {
+        true => last,
+        false => random.random_range(0..=last),
+    })
 }
 
 /// What an error of the client library means for the history.

@@ -54,7 +54,7 @@ fn passwords(records: &[Record], rest: &Rest, found: &mut Vec<Violation>) {
                 let lock = locks.entry(account).or_default();
                 log_in(account, password, &record.outcome, lock, found);
             }
-            Call::Send { .. } | Call::Poll { .. } | Call::Pair { .. } => {}
+            Call::Send { .. } | Call::Change { .. } | Call::Poll { .. } | Call::Pair { .. } => {}
         }
     }
     at_rest(&locks, rest, found);

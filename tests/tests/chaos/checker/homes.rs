@@ -11,24 +11,24 @@ pub(crate) fn check(rest: &Rest, found: &mut Vec<Violation>) {
     for (name, server) in &rest.message_servers {
         let mut epochs: HashMap<&str, u64> = HashMap::new();
         let mut homes: HashMap<(&str, u64), &str> = HashMap::new();
-        for row in &server.tasks {
-            let latest = epochs.entry(&row.sender).or_default();
-            if row.epoch < *latest {
+        for place in server.places() {
+            let latest = epochs.entry(place.account).or_default();
+            if place.epoch < *latest {
                 let text = format!(
                     "{name}: {} numbered in epoch {} after {latest}, at {}",
-                    row.sender, row.epoch, row.position
+                    place.account, place.epoch, place.position
                 );
                 found.push(Violation::new("I11", Harm::Other, text));
             }
-            *latest = row.epoch.max(*latest);
-            let Some(root) = rest.roots.get(&Position(row.position).sequence()) else {
+            *latest = place.epoch.max(*latest);
+            let Some(root) = rest.roots.get(&Position(place.position).sequence()) else {
                 continue;
             };
-            let home = homes.entry((&row.sender, row.epoch)).or_insert(root);
+            let home = homes.entry((place.account, place.epoch)).or_insert(root);
             if home != root {
                 let text = format!(
                     "{name}: {home} and {root} both numbered {} in epoch {}",
-                    row.sender, row.epoch
+                    place.account, place.epoch
                 );
                 found.push(Violation::new("I11", Harm::Other, text));
             }

@@ -1,7 +1,7 @@
 //! Tasks: none lost (I1), invented (I2) or doubled (I3), one order everywhere
-//! (I4), in the order of their sends (I5), to all recipients or none (I8).
+//! (I4), to all recipients or none (I8). The order of their sends: `order`.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::{Harm, Violation};
@@ -13,7 +13,7 @@ use crate::rest::{MessageServer, Rest};
 pub(crate) struct Send {
     pub(crate) account: String,
     pub(crate) to: Vec<String>,
-    invoked: Duration,
+    pub(super) invoked: Duration,
     /// The first success.
     pub(crate) accounted: Option<Accounted>,
     queued: bool,
@@ -25,9 +25,43 @@ pub(crate) struct Send {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Accounted {
     pub(crate) at: Duration,
-    number: u64,
+    pub(super) number: u64,
     pub(crate) position: u64,
-    hash: String,
+    pub(super) hash: String,
+}
+
+/// Adds what came of one more try to what is known. Two successes must be the same one.
+pub(super) fn succeed(
+    known: &mut Option<Accounted>,
+    record: &Record,
+    name: &str,
+    found: &mut Vec<Violation>,
+) {
+    let Some((number, position, hash)) = record.outcome.receipt() else {
+        return;
+    };
+    let again = Accounted {
+        at: record.ended,
+        number,
+        position,
+        hash: hash.to_owned(),
+    };
+    let Some(first) = known else {
+        *known = Some(again);
+        return;
+    };
+    first.at = first.at.min(again.at);
+    if !first.is(number, position, hash) {
+        let text = format!("{name}: a retry's receipt differs: {first:?}, {again:?}");
+        found.push(Violation::new("I3", Harm::Doubled, text));
+    }
+}
+
+impl Accounted {
+    /// Whether it says the same.
+    pub(super) fn is(&self, number: u64, position: u64, hash: &str) -> bool {
+        (self.number, self.position, &*self.hash) == (number, position, hash)
+    }
 }
 
 /// All sends of a history, by payload.
@@ -35,7 +69,7 @@ pub(crate) struct Accounted {
 pub(crate) struct Sends(pub(crate) HashMap<String, Send>);
 
 impl Sends {
-    /// Joins the tries of each task. Two successes must be the same one.
+    /// Joins the tries of each task.
     pub(crate) fn collect(records: &[Record], found: &mut Vec<Violation>) -> Self {
         let mut sends = HashMap::new();
         for record in records {
@@ -57,33 +91,7 @@ impl Sends {
             });
             send.refused &= matches!(record.outcome, Outcome::Fail { .. });
             send.queued |= matches!(record.outcome, Outcome::Queued { .. });
-            let Outcome::Accounted {
-                number,
-                position,
-                hash,
-            } = &record.outcome
-            else {
-                continue;
-            };
-            let again = Accounted {
-                at: record.ended,
-                number: *number,
-                position: *position,
-                hash: hash.clone(),
-            };
-            match &mut send.accounted {
-                None => send.accounted = Some(again),
-                Some(first) => {
-                    first.at = first.at.min(again.at);
-                    if (first.number, first.position, &first.hash)
-                        != (again.number, again.position, &again.hash)
-                    {
-                        let text =
-                            format!("{payload}: a retry's receipt differs: {first:?}, {again:?}");
-                        found.push(Violation::new("I3", Harm::Doubled, text));
-                    }
-                }
-            }
+            succeed(&mut send.accounted, record, payload, found);
         }
         Self(sends)
     }
@@ -108,11 +116,10 @@ impl Sends {
         for (name, server) in &rest.message_servers {
             self.none_lost(name, server, rest.wiped, found);
             self.none_invented_or_doubled(name, server, found);
-            self.numbers(name, server, found);
+            self.rows(name, server, found);
             all_or_none(name, server, found);
         }
         one_order(rest, found);
-        self.real_time(found);
     }
 
     fn none_lost(
@@ -127,6 +134,7 @@ impl Sends {
             .iter()
             .flat_map(|(account, list)| list.iter().map(|seen| (&**account, &*seen.payload)))
             .collect();
+        let rows: HashSet<&str> = server.tasks.iter().map(|row| &*row.payload).collect();
         for (payload, send) in &self.0 {
             if send.accounted.is_none() && (!send.queued || wiped) {
                 continue;
@@ -137,7 +145,12 @@ impl Sends {
                 "queued"
             };
             for to in &send.to {
+                // Of a task in a list that nobody reads the row must do.
                 let Some(list) = server.inboxes.get(to) else {
+                    if !rows.contains(&**payload) {
+                        let text = format!("{name}: {payload}, {word}, has no row");
+                        found.push(Violation::new("I1", Harm::Lost, text));
+                    }
                     continue;
                 };
                 if held.contains(&(to, payload)) {
@@ -172,59 +185,26 @@ impl Sends {
         }
     }
 
-    /// Each sender's numbers are 1, 2, 3 …, and receipts say what the rows say.
-    fn numbers(&self, name: &str, server: &MessageServer, found: &mut Vec<Violation>) {
-        let mut next: BTreeMap<&str, u64> = BTreeMap::new();
+    /// Each row is of a task that was sent, of each there is one, and receipts say what
+    /// the rows say.
+    fn rows(&self, name: &str, server: &MessageServer, found: &mut Vec<Violation>) {
         let mut once = HashSet::new();
         for row in &server.tasks {
-            let expected = next.entry(&row.sender).or_insert(1);
-            if row.number != *expected {
-                let text = format!(
-                    "{name}: {} has number {} where {expected} was due, at {}",
-                    row.sender, row.number, row.position
-                );
-                found.push(Violation::new("I4", Harm::Reordered, text));
-            }
-            *expected = row.number + 1;
             if !once.insert(&row.payload) {
                 let text = format!("{name}: two rows of {}", row.payload);
                 found.push(Violation::new("I3", Harm::Doubled, text));
             }
-            let receipt = self
-                .0
-                .get(&row.payload)
-                .and_then(|send| send.accounted.as_ref());
+            let send = self.0.get(&row.payload);
+            if send.is_none_or(|send| send.refused || send.account != row.sender) {
+                let text = format!("{name}: {row:?}, but there was {send:?}");
+                found.push(Violation::new("I2", Harm::Other, text));
+            }
+            let receipt = send.and_then(|send| send.accounted.as_ref());
             if let Some(receipt) = receipt
-                && (receipt.number, receipt.position, &receipt.hash)
-                    != (row.number, row.position, &row.hash)
+                && !receipt.is(row.number, row.position, &row.hash)
             {
                 let text = format!("{name}: {}: {receipt:?}, but {row:?}", row.payload);
                 found.push(Violation::new("I4", Harm::Reordered, text));
-            }
-        }
-    }
-
-    /// What was accounted for before something else was asked stands before it.
-    fn real_time(&self, found: &mut Vec<Violation>) {
-        let mut moments = Vec::new();
-        for (payload, send) in &self.0 {
-            if let Some(ok) = &send.accounted {
-                // Ends sort after invocations of the same moment.
-                moments.push((send.invoked, false, ok.position, payload));
-                moments.push((ok.at, true, ok.position, payload));
-            }
-        }
-        moments.sort_unstable();
-        let mut highest = (0, None);
-        for (_, ended, position, payload) in moments {
-            if ended {
-                highest = highest.max((position, Some(payload)));
-            } else if position <= highest.0 {
-                let text = format!(
-                    "{payload} was asked after {:?} was accounted for at {}, but stands at {position}",
-                    highest.1, highest.0
-                );
-                found.push(Violation::new("I5", Harm::Reordered, text));
             }
         }
     }

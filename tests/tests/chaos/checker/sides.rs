@@ -1,5 +1,5 @@
-//! Workers on a side without a quorum: nothing that they send is accounted for there
-//! (I1), and what one server queued goes in later in its order (I5).
+//! Workers on a side without a quorum: nothing that they send or change is
+//! accounted for there (I1), and what one server queued goes in later in its order (I5).
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,18 +15,17 @@ pub(crate) fn check(records: &[Record], rest: &Rest, found: &mut Vec<Violation>)
     for side in &rest.sides {
         let mut queued: HashMap<(&str, &str), Vec<(&Record, &str)>> = HashMap::new();
         for record in records.iter().filter(|record| is_on(side, record)) {
-            let Call::Send {
-                account, payload, ..
-            } = &record.call
-            else {
+            let Some((account, name)) = asked(&record.call) else {
                 continue;
             };
-            let (first, count) = tries[&**payload];
+            let (first, count) = tries[name];
             match &record.outcome {
-                // A task of before may be known there by its id.
-                Outcome::Accounted { position, .. } if first >= side.from => {
+                // A task or a change of before may be known there by its id.
+                Outcome::Accounted { position, .. } | Outcome::Changed { position, .. }
+                    if first >= side.from =>
+                {
                     let text = format!(
-                        "{payload} was accounted for at {position} by process {}, on a side that \
+                        "{name} was accounted for at {position} by process {}, on a side that \
                          could store nothing",
                         record.process
                     );
@@ -35,7 +34,7 @@ pub(crate) fn check(records: &[Record], rest: &Rest, found: &mut Vec<Violation>)
                 // What is sent again later may overtake others on another way.
                 Outcome::Queued { server } if count == 1 => {
                     let queue = queued.entry((account, server)).or_default();
-                    queue.push((record, payload));
+                    queue.push((record, name));
                 }
                 _ => {}
             }
@@ -46,12 +45,23 @@ pub(crate) fn check(records: &[Record], rest: &Rest, found: &mut Vec<Violation>)
     }
 }
 
-/// When each task was first asked, and how often.
+/// Who sends or changes something, and its name.
+fn asked(call: &Call) -> Option<(&str, &str)> {
+    match call {
+        Call::Send {
+            account, payload, ..
+        } => Some((account, payload)),
+        Call::Change { account, id, .. } => Some((account, id)),
+        _ => None,
+    }
+}
+
+/// When each task or change was first asked, and how often.
 fn tries(records: &[Record]) -> HashMap<&str, (Duration, usize)> {
     let mut tries = HashMap::new();
     for record in records {
-        if let Call::Send { payload, .. } = &record.call {
-            let (_, count) = tries.entry(&**payload).or_insert((record.invoked, 0));
+        if let Some((_, name)) = asked(&record.call) {
+            let (_, count) = tries.entry(name).or_insert((record.invoked, 0));
             *count += 1;
         }
     }

@@ -1,6 +1,7 @@
 //! Histories that break one promise each: a checker that does not see them proves nothing.
 
 mod accounts;
+mod changes;
 mod sides;
 
 use std::collections::BTreeMap;
@@ -137,6 +138,7 @@ fn good() -> Good {
             ("cy".into(), vec![two]),
         ]),
         tasks: vec![row("p1", 1), row("p2", 2)],
+        changes: vec![],
     };
     let names = ["ms1", "ms2", "ms3"].map(String::from);
     let events = vec![

@@ -6,10 +6,10 @@ use rand::RngExt;
 use yoshi_client::{Error, Outgoing, Polled, Position, Sent as Answer, Task, View};
 use yoshi_protocol::limit::POLL_TASKS_MAX;
 use yoshi_protocol::message::task::{ClientPoll, TaskView};
-use yoshi_protocol::{Credential, NewTask};
+use yoshi_protocol::{AccountName, Credential, NewTask, TaskId};
 use yoshi_tests::Direct;
 
-use super::{SENT_MAX, Sender, Sent, Session, Shared, Worker, outcome_of};
+use super::{SENT_MAX, Sender, Sent, Session, Shared, Worker, keep, old, outcome_of};
 use crate::history::{Call, Inbox, Outcome, Seen};
 
 /// How long a server may take to answer one page of a pair.
@@ -20,12 +20,8 @@ const PAIR_PAGES_MAX: usize = 20;
 impl Worker {
     pub(super) async fn send(&mut self, hot: Option<usize>, to: &[usize]) {
         let number = self.account(hot);
-        let person = &self.shared.people[number];
-        let sender = Sender {
-            name: person.name.clone(),
-            credential: person.credential.clone(),
-        };
-        self.send_new(sender, to).await;
+        let sender = Sender::of(&self.shared.people[number]);
+        self.send_new(sender, self.names(to)).await;
     }
 
     /// From an account that it has created, if it knows a password.
@@ -36,15 +32,21 @@ impl Worker {
             name: account.name.clone(),
             credential: Credential::Password(account.secret()),
         };
-        self.send_new(sender, to).await;
+        self.send_new(sender, self.names(to)).await;
     }
 
-    async fn send_new(&mut self, sender: Sender, to: &[usize]) {
+    fn names(&self, numbers: &[usize]) -> Vec<AccountName> {
+        let name = |number: &usize| self.shared.people[*number].name.clone();
+        numbers.iter().map(name).collect()
+    }
+
+    /// Answers the task's payload and id, unless it was refused.
+    pub(super) async fn send_new(
+        &mut self,
+        sender: Sender,
+        names: Vec<AccountName>,
+    ) -> Option<(String, TaskId)> {
         let payload = self.fresh();
-        let names: Vec<_> = to
-            .iter()
-            .map(|number| self.shared.people[*number].name.clone())
-            .collect();
         let to = names.iter().map(ToString::to_string).collect();
         let task = NewTask::new(payload.clone(), names);
         let sent = Sent {
@@ -53,28 +55,20 @@ impl Worker {
             to,
             outgoing: Outgoing::new(task).expect("it is a good task"),
         };
-        self.try_send(&sent).await;
-        self.sent.push_back(sent);
-        if self.sent.len() > SENT_MAX {
-            self.sent.pop_front();
-        }
+        let new = (sent.payload.clone(), sent.outgoing.id());
+        let outcome = self.try_send(&sent).await;
+        keep(&mut self.sent, sent, SENT_MAX);
+        (!matches!(outcome, Outcome::Fail { .. })).then_some(new)
     }
 
     pub(super) async fn retry(&mut self, latest: bool) {
-        if self.sent.is_empty() {
-            return;
+        if let Some(index) = old(&mut self.random, self.sent.len(), latest) {
+            let sent = self.sent[index].clone();
+            self.try_send(&sent).await;
         }
-        let last = self.sent.len() - 1;
-        let index = if latest {
-            last
-        } else {
-            self.random.random_range(0..=last)
-        };
-        let sent = self.sent[index].clone();
-        self.try_send(&sent).await;
     }
 
-    async fn try_send(&self, sent: &Sent) {
+    async fn try_send(&self, sent: &Sent) -> Outcome {
         let Sender { name, credential } = &sent.sender;
         let ticket = self.shared.history.invoke(
             self.process,
@@ -89,7 +83,8 @@ impl Worker {
             .send_outgoing(name, credential, &sent.outgoing)
             .await;
         let outcome = sent_outcome(answer);
-        self.shared.history.end(ticket, outcome);
+        self.shared.history.end(ticket, outcome.clone());
+        outcome
     }
 
     pub(super) async fn poll(&mut self, hot: Option<usize>) {
