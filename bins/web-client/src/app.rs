@@ -81,18 +81,26 @@ const LOG_IN_PAIR: Rate = rate(10, 15);
 /// Of all sources for one account: a hundred an hour. Its own people, whose
 /// source is another than the attacker's, still have a chance at each refill.
 const LOG_IN_ACCOUNT: Rate = rate(100, 36);
-/// New accounts of one source.
-const REGISTER: Rate = rate(30, 20);
 /// Tasks of one account.
 const SEND: Rate = rate(60, 1);
 
-impl Default for Throttles {
-    fn default() -> Self {
+/// New accounts of one source, a sixth of an hour's at once: on its first day a whole
+/// office registers.
+fn register(per_hour: u32) -> Rate {
+    Rate {
+        burst: per_hour / 6,
+        refill: Duration::from_secs(60 * 60) / per_hour,
+    }
+}
+
+impl Throttles {
+    /// Nobody has tried yet. One source may register so many accounts in an hour.
+    pub(crate) fn new(registrations_per_hour: u32) -> Self {
         Self {
             log_in_source: Mutex::new(Throttle::new(LOG_IN_SOURCE)),
             log_in_pair: Mutex::new(Throttle::new(LOG_IN_PAIR)),
             log_in_account: Mutex::new(Throttle::new(LOG_IN_ACCOUNT)),
-            register: Mutex::new(Throttle::new(REGISTER)),
+            register: Mutex::new(Throttle::new(register(registrations_per_hour))),
             send: Mutex::new(Throttle::new(SEND)),
         }
     }
@@ -148,5 +156,23 @@ impl Throttles {
     /// How long to wait for one.
     pub(crate) fn send(&self, account: &AccountName) -> Result<(), Duration> {
         lock(&self.send).take(account, Instant::now())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_office_registers_at_once_and_then_at_the_rate_that_was_set() {
+        let office = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let throttles = Throttles::new(180);
+        for _ in 0..30 {
+            assert_eq!(throttles.register(office), Ok(()));
+        }
+        let wait = throttles.register(office).unwrap_err();
+        assert!(wait <= Duration::from_secs(20) && wait > Duration::from_secs(15));
+        let elsewhere = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+        assert_eq!(throttles.register(elsewhere), Ok(()));
     }
 }

@@ -50,6 +50,12 @@ pub struct Arguments {
     #[arg(long, env = "YOSHI_WEB_TRUST_FORWARDED")]
     pub(crate) web_trust_forwarded: bool,
 
+    /// New accounts of one source in an hour: its address, of IPv6 its network. A sixth of
+    /// them may come at once
+    #[arg(long, env = "YOSHI_WEB_REGISTRATIONS_PER_HOUR", default_value_t = 180,
+          value_parser = clap::value_parser!(u32).range(6..=1_000_000), value_name = "COUNT")]
+    pub(crate) web_registrations_per_hour: u32,
+
     /// File with the names of the accounts that see the pages for administrators, one in each
     /// line. It is read again when it changes. Name accounts that exist: a name belongs to
     /// whoever registers it first

@@ -90,7 +90,7 @@ pub async fn run(arguments: Arguments, context: Context) -> Result<(), Error> {
         trust_forwarded: arguments.web_trust_forwarded,
         fills: Fills::default(),
         hub: Hub::default(),
-        throttles: Throttles::default(),
+        throttles: Throttles::new(arguments.web_registrations_per_hour),
         shutdown: context.shutdown.clone(),
         administration,
         entering: App::entering(),

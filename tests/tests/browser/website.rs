@@ -144,6 +144,8 @@ async fn serve(
     )
     .with("YOSHI_WEB_LISTEN", "127.0.0.1:0")
     .with("YOSHI_WEB_ADDRESS_FILE", &file.display().to_string())
+    // All tests are one source, and each registers.
+    .with("YOSHI_WEB_REGISTRATIONS_PER_HOUR", "100000")
     .with(
         "YOSHI_WEB_ADMINISTRATORS_FILE",
         &names.display().to_string(),

@@ -42,7 +42,9 @@ fn from_help() -> Timeouts {
 fn from_table() -> Timeouts {
     let page = place::workspace().join("deploy/cluster/README.md");
     let page = std::fs::read_to_string(page).unwrap();
-    let rows = page.lines().filter_map(|line| line.strip_prefix("| `YOSHI_"));
+    let rows = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `YOSHI_"));
     rows.map(|row| {
         let cells: Vec<_> = row.split('|').map(str::trim).collect();
         let named: Vec<_> = cells[2].split(", ").collect();
