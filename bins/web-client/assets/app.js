@@ -376,19 +376,23 @@ function hold(form) {
   form.after(notice);
   text.readOnly = true;
   held = { form, text, notice, timer: setTimeout(() => form.requestSubmit(), UNDO_MILLIS) };
+  addEventListener("beforeunload", leave);
   return true;
 }
 function release() {
+  removeEventListener("beforeunload", leave);
   clearTimeout(held.timer);
   held.notice.remove();
   held.text.readOnly = false;
   held = null;
 }
-addEventListener("pagehide", () => {
+function leave() {
   if (!held) return;
   navigator.sendBeacon(held.form.getAttribute("action"), new URLSearchParams(new FormData(held.form)));
   release();
-});
+}
+// A browser waits for the first; it may drop a page before the second was told, where it has much to do. Phones know only the second.
+addEventListener("pagehide", leave);
 function notify(said, words, act) {
   const notice = document.createElement("div");
   notice.className = "notice caution with-undo";
