@@ -138,13 +138,18 @@ find_browser() {
   browser_found && return 0
   if [[ -n ${CI:-} && $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
     say "Installing Debian's packages chromium and chromium-driver system-wide (CI is set, and you are root)"
-    { DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium chromium-driver >&2 ||
-      { apt-get update >&2 && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium chromium-driver >&2; }; } || true
+    install_browser || { apt-get update >&2 && install_browser; } || true
     browser_found && return 0
   fi
   note "SKIPPED: the browser tests, because there is no chromium with its chromedriver on this machine"
   note "         (Debian: apt-get install chromium chromium-driver)"
   export YOSHI_TEST_BROWSER=none
+}
+
+# The same engine without windows takes a third less time, where there is a package of it.
+install_browser() {
+  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium chromium-driver >&2 &&
+    { DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium-headless-shell >&2 || true; }
 }
 
 browser_found() { command -v chromedriver >/dev/null && command -v chromium >/dev/null; }
