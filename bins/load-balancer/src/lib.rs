@@ -29,7 +29,9 @@ use async_nats::{Client, SubscribeError, Subscriber};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use yoshi_protocol::{ServerId, subject};
-use yoshi_service::{Context, HasServerArgs, JetStreamArgs, ServerArgs, SilenceArgs};
+use yoshi_service::{
+    ConfigurationError, Context, HasServerArgs, JetStreamArgs, ServerArgs, SilenceArgs,
+};
 
 use assign::{Assigner, Patience};
 use forward::Forwarder;
@@ -74,6 +76,18 @@ impl Args {
 impl HasServerArgs for Args {
     fn server(&self) -> &ServerArgs {
         &self.server
+    }
+
+    fn check(&self) -> Result<(), ConfigurationError> {
+        let within = self.jetstream.within();
+        if self.patience().assign <= within {
+            return Err(ConfigurationError::new(format!(
+                "--assign-seconds {}: more than --jetstream-seconds, {}, which each of its tries may take",
+                self.assign_seconds,
+                within.as_secs()
+            )));
+        }
+        Ok(())
     }
 
     fn takes_requests(&self) -> bool {

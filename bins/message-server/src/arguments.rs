@@ -148,10 +148,47 @@ impl HasServerArgs for Arguments {
                 self.beta_seconds
             )));
         }
+        if self.registration_try_seconds > self.registration_seconds {
+            return Err(ConfigurationError::new(format!(
+                "--registration-try-seconds {}: at most --registration-seconds, {}",
+                self.registration_try_seconds, self.registration_seconds
+            )));
+        }
         self.database.check()
     }
 
     fn log(&self) -> Option<&'static str> {
         Some(yoshi_protocol::subject::TASKS_STREAM)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(arguments: &[&str]) -> Result<(), String> {
+        let fixed = [
+            "message-server",
+            "--database-url",
+            "postgres://yoshi@127.0.0.1/ms1",
+        ];
+        let arguments = Arguments::try_parse_from(fixed.iter().chain(arguments));
+        let arguments = arguments.map_err(|error| error.to_string())?;
+        arguments.check().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn settings_that_cannot_work_together_are_refused() {
+        assert_eq!(checked(&[]), Ok(()));
+        for (arguments, flag) in [
+            (["--beta-seconds", "5", "--silence-seconds", "10"], "--beta"),
+            (
+                ["--registration-seconds", "2", "--remember-seconds", "0"],
+                "--registration-try",
+            ),
+        ] {
+            let refusal = checked(&arguments).unwrap_err();
+            assert!(refusal.contains(flag), "{arguments:?}: {refusal}");
+        }
     }
 }

@@ -31,7 +31,7 @@ use crate::store::fork;
 /// How long past β a task may wait for the log.
 const WAIT_SLACK: Duration = Duration::from_secs(5);
 /// How long the requests in hand may take before a server that is to begin anew
-/// gives up: longer than any statement of a poll may run.
+/// gives up: longer than a statement of a poll may run by default.
 const IN_HAND_WITHIN: Duration = Duration::from_secs(90);
 /// How long the log may take to account for what is in it already, before a
 /// server that is to begin anew waits no longer.
@@ -121,7 +121,7 @@ impl Life<'_> {
             standing,
             running: Some(running),
         };
-        let end = until_end(context, &server, &mut requests, &mut parts).await?;
+        let end = Box::pin(until_end(context, &server, &mut requests, &mut parts)).await?;
         let running = parts.running.take();
         drain(
             end,

@@ -103,10 +103,10 @@ impl Membership {
         }
     }
 
-    /// How long this server may be silent before it counts as gone.
+    /// How long this server may be counted on after its last word, by any of the others.
     #[must_use]
-    pub fn silence(&self) -> Duration {
-        self.waits.silence
+    pub fn counted_on(&self) -> Duration {
+        self.waits.silence.max(self.roster().longest_silence())
     }
 
     /// What this server goes by.
@@ -267,3 +267,19 @@ impl Membership {
      start one with an empty database instead"
 )]
 pub struct Destroyed(pub ServerId);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_longer_silence_is_told_and_the_usual_one_is_not() {
+        let waits = |seconds| Waits {
+            silence: Duration::from_secs(seconds),
+            queue_after: Duration::ZERO,
+        };
+        assert_eq!((waits(3).told(), waits(10).told()), (None, Some(10)));
+        let confirmed_max = waits(10).confirmed_max();
+        assert_eq!(confirmed_max, Duration::from_secs(9));
+    }
+}

@@ -125,7 +125,12 @@ impl Operating {
         if force {
             return Ok(Some(Anew::Empty(self.stream().await?)));
         }
-        let turn = Turn::take(&self.nats, self.membership.id(), self.membership.silence()).await?;
+        let turn = Turn::take(
+            &self.nats,
+            self.membership.id(),
+            self.membership.counted_on(),
+        )
+        .await?;
         let checked = async {
             self.another_has_everything().await?;
             let stream = self.stream().await?;

@@ -127,8 +127,10 @@ impl Registration {
         question: &Q,
     ) -> Result<T, ErrorReply> {
         let subject = subject::rs_any(verb).expect("only such verbs are asked");
+        let Patience { in_all, one_try } = self.patience;
+        let deadline = Instant::now() + in_all;
         for _ in 0..ANY_TRIES {
-            let within = self.patience.one_try;
+            let within = one_try.min(deadline.saturating_duration_since(Instant::now()));
             let answer = request(&self.nats, subject.to_owned(), question, within).await;
             match answer {
                 Ok(answer) => return Ok(answer),

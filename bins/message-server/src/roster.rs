@@ -110,6 +110,7 @@ impl Roster {
                 lost: ping.lost,
                 stream: ping.stream,
                 applied: ping.applied,
+                silence: ping.silence(),
                 counts: match ping.state {
                     _ if ping.stopped => false,
                     MsState::Serving => true,
@@ -124,6 +125,13 @@ impl Roster {
     #[must_use]
     pub fn hears(&self, id: ServerId) -> bool {
         self.servers.contains_key(&id) || self.destroyed.contains(&id)
+    }
+
+    /// The longest time for which one of them may be counted on without a word.
+    #[must_use]
+    pub fn longest_silence(&self) -> Duration {
+        let silences = self.servers.values().map(|server| server.ping.silence());
+        silences.max().unwrap_or_default()
     }
 
     /// Those that can be asked about their rows.
@@ -256,6 +264,32 @@ mod tests {
         // Servers of an earlier release do not say which log they follow.
         roster.heard(ping(id, MsState::Serving, 9), Position(5), now);
         assert!(roster.serves(Position(5)) && roster.applied().len() == 1);
+    }
+
+    #[test]
+    fn a_longer_silence_is_granted_to_whoever_goes_by_it() {
+        let (mut roster, now) = (Roster::new(SILENT_MAX), Instant::now());
+        let [usual, patient] = [ServerId::random(), ServerId::random()];
+        let of_patient = PingMs {
+            silence_seconds: Some(10),
+            ..ping(patient, MsState::Serving, 5)
+        };
+        roster.heard(ping(usual, MsState::Serving, 5), Position(5), now);
+        roster.heard(of_patient, Position(5), now);
+        assert_eq!(roster.longest_silence(), Duration::from_secs(10));
+        let mut left_after = |seconds: std::ops::RangeInclusive<u32>| {
+            for second in seconds {
+                roster.sweep(now + second * Duration::from_secs(1), true);
+            }
+            let peers = roster.peers();
+            peers
+                .iter()
+                .map(|peer| (peer.id, peer.silence))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(left_after(0..=3).len(), 2);
+        assert_eq!(left_after(4..=10), [(patient, Duration::from_secs(10))]);
+        assert!(left_after(11..=11).is_empty());
     }
 
     #[test]

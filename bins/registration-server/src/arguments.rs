@@ -104,6 +104,13 @@ impl HasServerArgs for Arguments {
                 self.lease_seconds
             )));
         }
+        let jetstream_seconds = self.jetstream.within().as_secs();
+        if self.lease_seconds * 7 <= jetstream_seconds * 10 {
+            return Err(ConfigurationError::new(format!(
+                "--jetstream-seconds {jetstream_seconds}: less than seven tenths of --lease-seconds, {}, so that a renewal can be tried again",
+                self.lease_seconds
+            )));
+        }
         let allowed = PASSWORD_CHARS_MIN..=PASSWORD_BYTES_MAX / 4;
         if !allowed.contains(&self.password_chars_min) {
             return Err(ConfigurationError::new(format!(
@@ -195,6 +202,7 @@ mod tests {
             ["--lease-seconds", "1"],
             ["--lease-seconds", "5"],
             ["--lease-renew-seconds", "4"],
+            ["--jetstream-seconds", "7"],
             ["--password-chars-min", "7"],
             ["--password-chars-min", "1000"],
             ["--token-days", "0"],

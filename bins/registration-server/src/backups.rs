@@ -132,6 +132,7 @@ impl Backups {
                 stream: backup.stream,
                 applied: backup.applied,
                 counts: backup.counts,
+                silence: Duration::ZERO,
             })
             .collect()
     }

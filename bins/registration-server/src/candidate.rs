@@ -4,7 +4,7 @@
 mod calls;
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_nats::Subscriber;
 use futures::StreamExt;
@@ -237,6 +237,7 @@ impl Candidate {
             stream: None,
             applied: applied.map_or(Position::ZERO, |(_, applied)| applied),
             counts: false,
+            silence: Duration::ZERO,
         }
     }
 }

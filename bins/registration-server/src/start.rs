@@ -25,7 +25,7 @@ use crate::rules::Outcome;
 use crate::serve::{self, Freshness, Parts, Requests, Server};
 use crate::store::{self, query};
 use crate::throttle::Throttle;
-use crate::{Arguments, Error, status};
+use crate::{Arguments, Error, lease, status};
 
 /// A server that is ready to run.
 pub(crate) struct Started {
@@ -45,12 +45,7 @@ pub(crate) async fn start(arguments: &Arguments, context: &Context) -> Result<St
     // Listened to before anybody is asked, so that no change in between is missed.
     let announcements = context.nats.subscribe(subject::RS_NEW_PRIMARY).await?;
     let known = ask_balancers(&context.nats).await;
-    let lease = Lease::open(
-        &context.nats,
-        arguments.election().lease,
-        arguments.jetstream.within(),
-    )
-    .await?;
+    let lease = open_lease(arguments, context).await?;
     let primary = query::primary(&pool).await?;
     let (machine, logged) = Accounts::new(primary);
     let (peers_to, peers) = watch::channel(Vec::new());
@@ -111,6 +106,11 @@ pub(crate) async fn start(arguments: &Arguments, context: &Context) -> Result<St
         standing: handle.standing(),
         role,
     })
+}
+
+async fn open_lease(arguments: &Arguments, context: &Context) -> Result<Lease, lease::Error> {
+    let (lasts, within) = (arguments.election().lease, arguments.jetstream.within());
+    Lease::open(&context.nats, lasts, within).await
 }
 
 /// Who this server is, in which life; and tells so.

@@ -37,7 +37,7 @@ pub const TOKEN_BYTES: usize = 32;
 /// it nor the listener goes by a longer silence.
 pub const SILENCE_SECONDS: u64 = 3;
 /// The longest such silence.
-pub const SILENCE_SECONDS_MAX: u64 = 60;
+pub const SILENCE_SECONDS_MAX: u64 = 20;
 /// Characters of a server's host label.
 pub const HOST_CHARS_MAX: usize = 255;
 

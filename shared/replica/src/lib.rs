@@ -52,6 +52,9 @@ pub struct Peer {
     pub applied: Position,
     /// Whether success waits for it: it is live, and at the tail or nearly there.
     pub counts: bool,
+    /// How long it may serve on without a word: it does not count as down sooner,
+    /// whatever β is.
+    pub silence: Duration,
 }
 
 /// What a replica needs to know about itself.

@@ -260,12 +260,13 @@ impl<T, O> Root<T, O> {
         let Some(oldest) = self.stored.front() else {
             return Vec::new();
         };
-        if oldest.outcome.is_none() || now.duration_since(oldest.since) < self.beta {
+        let waited = now.duration_since(oldest.since);
+        if oldest.outcome.is_none() || waited < self.beta {
             return Vec::new();
         }
         let waited_for = oldest.position;
         let newest = self.stored.back().expect("it has a front").position;
-        self.peers.miss(waited_for, newest)
+        self.peers.miss(waited_for, waited, newest)
     }
 
     /// The entries that are done, in the order of their positions. None stands

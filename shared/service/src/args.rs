@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_nats::ServerAddr;
 use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
-use yoshi_protocol::limit::{HOST_CHARS_MAX, SILENCE_SECONDS_MAX};
+use yoshi_protocol::limit::{HOST_CHARS_MAX, SILENCE_SECONDS, SILENCE_SECONDS_MAX};
 
 use crate::limit;
 use crate::liveness::SILENT_MAX;
@@ -158,7 +158,7 @@ pub struct SilenceArgs {
     /// server counts as gone. Whoever hears of a longer one of another server
     /// grants it that
     #[arg(long, env = "YOSHI_SILENCE_SECONDS", default_value_t = SILENT_MAX.as_secs(),
-          value_parser = clap::value_parser!(u64).range(3..=SILENCE_SECONDS_MAX),
+          value_parser = clap::value_parser!(u64).range(SILENCE_SECONDS..=SILENCE_SECONDS_MAX),
           value_name = "SECONDS")]
     silence_seconds: u64,
 }

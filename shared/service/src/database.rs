@@ -63,8 +63,8 @@ pub enum Error {
     Pool(#[from] deadpool_postgres::BuildError),
 }
 
-/// Waits for Postgres, checks its version
-/// and that it keeps what it has committed, runs the migrations, builds the pool.
+/// Waits for Postgres, checks its version and that it keeps what it has committed,
+/// runs the migrations, builds the pool.
 ///
 /// Each runner keeps its own history table (`set_migration_table_name`), and
 /// refuses a history with entries that it does not know.

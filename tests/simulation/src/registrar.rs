@@ -190,6 +190,7 @@ impl Registrar {
                         .filter(|(of, _)| *of == id)
                         .map_or(Position::ZERO, |(_, applied)| applied),
                     counts: false,
+                    silence: Duration::ZERO,
                 };
                 primary.iter().map(|primary| source(primary.id)).collect()
             }

@@ -20,7 +20,10 @@ type Timeouts = BTreeMap<String, (String, Vec<&'static str>)>;
 fn from_help() -> Timeouts {
     let mut found = Timeouts::new();
     for (binary, server) in SERVERS {
-        let help = Command::new(place::binary(binary)).arg("--help").output();
+        let help = Command::new(place::binary(binary))
+            .arg("--help")
+            .env_clear()
+            .output();
         let help = String::from_utf8(help.unwrap().stdout).unwrap();
         let mut settings = help.split("[env: ").skip(1);
         let timeouts = settings.by_ref().filter_map(|text| {

@@ -7,6 +7,7 @@ use yoshi_protocol::Position;
 use yoshi_protocol::message::roster::MsState;
 use yoshi_replica::{Handle, Standing};
 use yoshi_service::Context;
+use yoshi_service::liveness::SILENT_MAX;
 
 use super::Membership;
 use crate::footing::{Footing, LogWatch};
@@ -18,6 +19,8 @@ const SETTLE: Duration = Duration::from_millis(1_200);
 
 /// What this server knows of its own place.
 pub(super) struct Place {
+    /// When this life began to listen.
+    begun: Instant,
     pub(super) log: LogWatch,
     /// Since when it has been at the tail of the log.
     pub(super) at_tail_since: Option<Instant>,
@@ -33,6 +36,7 @@ pub(super) struct Place {
 impl Place {
     pub(super) fn new(queue_after: Duration) -> Self {
         Self {
+            begun: Instant::now(),
             log: LogWatch::new(queue_after),
             at_tail_since: None,
             echo: None,
@@ -68,7 +72,8 @@ impl Membership {
         }
         let settled = place
             .at_tail_since
-            .is_some_and(|since| since.elapsed() >= SETTLE);
+            .is_some_and(|since| since.elapsed() >= SETTLE)
+            && self.has_listened(place);
         let state = match before {
             _ if refusal.is_some() => MsState::Behind,
             _ if draining => MsState::Draining,
@@ -87,6 +92,14 @@ impl Membership {
             context.health.not_ready(format!("{state:?}: {standing:?}"));
         }
         true
+    }
+
+    /// Whether every server that may serve has announced itself since this life began.
+    /// Within the usual silence it has, or serves no more, before this one settles;
+    /// one that goes by a longer silence may hang for as long, and still serve.
+    fn has_listened(&self, place: &Place) -> bool {
+        let counted_on = self.counted_on();
+        counted_on <= SILENT_MAX || place.begun.elapsed() >= counted_on
     }
 
     /// Finds out whether this server must do without the log.

@@ -27,25 +27,24 @@ pub(super) struct Turn {
 
 /// How long a turn lasts: what is left of it after the decision is longer than a
 /// paused server is counted on.
-fn lasts(silence: Duration) -> Duration {
-    DECIDED_WITHIN + 2 * silence
+fn lasts(counted_on: Duration) -> Duration {
+    DECIDED_WITHIN + 2 * counted_on
 }
 
 impl Turn {
-    /// Takes the turn. A server that has been silent for longer than `silence` is
-    /// counted on by nobody.
+    /// Takes the turn. This server is counted on for so long after its last word.
     ///
     /// # Errors
     /// What to answer, if it is another server's, or cannot be taken.
     pub(super) async fn take(
         nats: &Client,
         own: ServerId,
-        silence: Duration,
+        counted_on: Duration,
     ) -> Result<Self, ErrorReply> {
         let place = Place {
             bucket: REGISTRATION_BUCKET,
             key: RESYNC_KEY,
-            time_to_live: lasts(silence),
+            time_to_live: lasts(counted_on),
             call_max: CALL_MAX,
         };
         let key = Key::open(nats, place).await.map_err(unreachable)?;
@@ -56,7 +55,7 @@ impl Turn {
                 ErrorReply::new(ErrorCode::Unavailable, message)
             })?;
             if turn.server != own {
-                return Err(taken(&format!("server {}", turn.server), silence));
+                return Err(taken(&format!("server {}", turn.server), counted_on));
             }
         }
         // Before the write: the turn lasts at least as long as is counted from here.
@@ -68,7 +67,7 @@ impl Turn {
                 revision,
                 taken: begun,
             }),
-            Err(key::Error::Write(_)) => Err(taken("another server", silence)),
+            Err(key::Error::Write(_)) => Err(taken("another server", counted_on)),
             Err(error) => Err(unreachable(error)),
         }
     }
@@ -91,8 +90,8 @@ impl Turn {
     }
 }
 
-fn taken(by: &str, silence: Duration) -> ErrorReply {
-    let seconds = lasts(silence).as_secs();
+fn taken(by: &str, counted_on: Duration) -> ErrorReply {
+    let seconds = lasts(counted_on).as_secs();
     let message = format!(
         "{by} was told to be filled anew a moment ago, and may count on this one: nothing is \
          forgotten here. Wait until it serves again; {seconds} s at least"

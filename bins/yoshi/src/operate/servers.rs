@@ -43,7 +43,7 @@ the state `silent`, and a line besides says since when; the exit code is 0 all t
 
 APPLIED is the position up to which it has committed the log, LAG the positions behind the most advanced \
 server of its kind. ACCOUNTS counts the accounts that it is home of now: they move to others when it is \
-silent for 3 s or drains, and do not move back, so that a server that was started again has 0 until new \
+silent for too long (3 s by default) or drains, and do not move back, so that a server that was started again has 0 until new \
 accounts, or those of another one that fails, come to it. OUTBOX are tasks that wait because the log did \
 not take them, COMPARED is when its rows were last found equal to another server's.";
 

@@ -3,6 +3,7 @@
 //! counts no more until it has caught up, so nobody waits β twice for it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use yoshi_protocol::{Incarnation, Position, ServerId};
 
@@ -34,6 +35,7 @@ struct State {
     /// It had applied what the stream had not taken yet: of another history.
     is_apart: bool,
     counts: bool,
+    silence: Duration,
     /// Set when it missed β: it counts again once it has applied up to here.
     down_until: Option<Position>,
 }
@@ -107,22 +109,30 @@ impl Peers {
                 claimed: Position::ZERO,
                 is_apart: false,
                 counts: peer.counts,
+                silence: peer.silence,
                 down_until: None,
             });
             if state.incarnation != peer.incarnation {
                 state.begin(peer.incarnation);
             }
             state.counts = peer.counts;
+            state.silence = peer.silence;
             state.advance(applied);
         }
     }
 
-    /// Whoever has not committed `waited_for` has missed β: it is waited for
-    /// again once it has committed up to `newest`.
-    pub(super) fn miss(&mut self, waited_for: Position, newest: Position) -> Vec<Down> {
+    /// Whoever has not committed `waited_for`, which β and more have been waited for,
+    /// counts as down: it is waited for again once it has committed up to `newest`.
+    pub(super) fn miss(
+        &mut self,
+        waited_for: Position,
+        waited: Duration,
+        newest: Position,
+    ) -> Vec<Down> {
         let mut down = Vec::new();
         for (id, peer) in &mut self.servers {
-            if peer.is_waited_for() && peer.applied < waited_for {
+            let is_late = peer.applied < waited_for && waited >= peer.silence;
+            if peer.is_waited_for() && is_late {
                 peer.down_until = Some(newest);
                 down.push(Down {
                     id: *id,

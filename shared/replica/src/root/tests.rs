@@ -25,6 +25,7 @@ fn peer(number: u128, applied: Position) -> Peer {
         stream: None,
         applied,
         counts: true,
+        silence: Duration::ZERO,
     }
 }
 
@@ -253,6 +254,25 @@ fn a_part_of_a_block_gets_its_own_outcomes_and_the_rest_is_told_unknown() {
         .collect();
     assert_eq!(done, [(0, None), (1, None), (2, Some("third"))]);
     assert!(root.is_idle());
+}
+
+#[test]
+fn a_peer_that_goes_by_a_longer_silence_than_beta_is_waited_for_as_long() {
+    let patient = Peer {
+        silence: BETA + Duration::from_secs(5),
+        ..peer(2, Position::ZERO)
+    };
+    let mut root = root(&[patient]);
+    let start = Instant::now();
+    root.submit(7, account("ana"), vec![1]).unwrap();
+    root.next_block().unwrap();
+    root.stored(1, start);
+    root.outcomes(ok(1, 1));
+    root.applied(Position::end_of_block(1));
+    assert!(root.tick(start + BETA).is_empty(), "it may still serve");
+    assert!(tickets(&mut root).is_empty());
+    assert_eq!(root.tick(start + patient.silence).len(), 1);
+    assert_eq!(tickets(&mut root), [7]);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::message::Message;
 use crate::node::{Context, Out, Timer};
 
 const SETTLE: Duration = Duration::from_millis(1_200);
-/// The real server's own bound: keep it the same.
+/// The real server's own bound with the default silence: keep it the same.
 const CONFIRMED_MAX: Duration = SILENT_MAX.saturating_sub(Duration::from_secs(1));
 
 /// How long the log must be out of reach before this server does without it.

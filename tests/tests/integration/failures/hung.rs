@@ -69,6 +69,8 @@ async fn costs_one_wait(hang: impl Fn(&mut System), heal: impl Fn(&mut System)) 
     hang(&mut system);
     let took = senders.join_all().await;
     heal(&mut system);
+    let has_waited = |took: &Vec<Duration>| took.iter().any(|took| *took > LONG);
+    assert!(took.iter().any(has_waited), "it hung, and nobody noticed");
     for took in took {
         let waits: Vec<_> = took.iter().filter(|took| **took > LONG).collect();
         assert!(waits.len() <= 1, "nobody waits for it twice: {waits:?}");
