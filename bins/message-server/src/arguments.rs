@@ -30,8 +30,8 @@ pub struct Arguments {
     pub silence: SilenceArgs,
 
     /// Seconds after which a server that has not accounted for a task counts
-    /// as down (the paper's beta). At least as long as a server may serve on
-    /// without hearing of the others.
+    /// as down (the paper's beta). With less than --silence-seconds the server
+    /// refuses to start.
     #[arg(long, env = "YOSHI_BETA_SECONDS", default_value_t = 30,
           value_parser = clap::value_parser!(u64).range(3..=3600))]
     pub beta_seconds: u64,
@@ -53,13 +53,13 @@ pub struct Arguments {
     pub neighbour_seconds: u64,
 
     /// Seconds for which a verified credential is remembered; 0 asks the
-    /// registration server every time.
+    /// registration server every time. A change of the account ends it at once.
     #[arg(long, env = "YOSHI_REMEMBER_SECONDS", default_value_t = 60,
           value_parser = clap::value_parser!(u64).range(0..=60))]
     pub remember_seconds: u64,
 
     /// Seconds that the log must be out of reach before tasks are queued in this
-    /// server's outbox; longer than an election among the nodes of NATS takes.
+    /// server's outbox; an election among the nodes of NATS takes 4 to 9.
     #[arg(long, env = "YOSHI_QUEUE_AFTER_SECONDS", default_value_t = 10,
           value_parser = clap::value_parser!(u64).range(0..=3600))]
     pub queue_after_seconds: u64,

@@ -34,7 +34,7 @@ pub(super) fn facts(task: &Whole, clock: &Clock) -> Markup {
     let hash: String = task.hash.iter().map(|byte| format!("{byte:02x}")).collect();
     html! {
         details.facts {
-            summary { "Held by " (task.held_by.len()) " servers" }
+            summary { "Held by " (task.held_by.len()) " server" @if task.held_by.len() != 1 { "s" } }
             dl {
                 div { dt { "Sent" } dd { (clock.ago(task.sent_at).whole) } }
                 div { dt { "Number" } dd { (task.number) " of " (task.sender) } }
